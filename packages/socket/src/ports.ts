@@ -1,0 +1,151 @@
+/**
+ * The I/O ports: what an event loop's backend offers to transports, servers and watchers.
+ *
+ * Readiness backends (`@tsyncio/selector-io`) and completion backends (`@tsyncio/proactor-io`) implement the same
+ * interfaces; whoever uses them never asks which one it is. A feature names the ports it needs in its type:
+ * `createServer(loop: TaskLoop<StreamIo & AcceptIo>, ...)`.
+ *
+ * Rules that hold for every port:
+ * - Callbacks of a sink, an acceptor or a watcher run from the loop's ready queue, never inside a call of the port,
+ *   and in the async context that was current when they were registered.
+ * - What such a callback returns is handed to the scheduler, so that a promise (`async dataReceived`) gets the step
+ *   barrier. A callback that throws is reported through the loop's exception handler.
+ * - After `stop`, `unwatch`, `stopReading` or `close` no such callback runs any more, not even one that was queued.
+ */
+import type { Handle, IoBackend, OSError, Scheduler } from '@tsyncio/core';
+import type { TaskLoop } from '@tsyncio/futures-tasks';
+
+import type { Address, AddressLike } from './address.js';
+import type { Socket } from './socket.js';
+
+/** The owner of an open stream (a transport), as its channel sees it. */
+export interface StreamSink {
+  /**
+   * True: data is read into the memory that `getBuffer` gives, and `onBuffer` is told how much. False: `onData` gets a
+   * buffer. Looked at before every read, so it may change when the protocol does.
+   */
+  readonly buffered: boolean;
+  /**
+   * Memory for the next read. `sizeHint` is -1 (any size). Return null to skip this read, for example because the
+   * protocol's `getBuffer` failed and the owner has dealt with it. The memory must not be empty.
+   */
+  getBuffer(sizeHint: number): Uint8Array | null;
+  /** `nbytes` (at least 1) bytes stand at the start of the memory that the last `getBuffer` gave. */
+  onBuffer(nbytes: number): unknown;
+  /** Data arrived (never empty). The receiver owns the memory: nobody writes to it again. */
+  onData(data: Buffer): unknown;
+  /** The peer will send no more. Reading has stopped; `startReading` would report it again. */
+  onEof(): unknown;
+  /** More can be written. Called at most once per iteration, from `watchWritable` until `unwatchWritable`. */
+  onWritable(): unknown;
+  /** Reading failed for good. Reading and write watching have stopped; the descriptor is still to be closed. */
+  onError(error: OSError): unknown;
+  /** True once the owner has begun to close: from then on user code may watch the descriptor (READER-08). */
+  isClosing(): boolean;
+}
+
+/**
+ * An open byte stream on a descriptor that the channel owns until `close`.
+ *
+ * Methods other than `close` must not be called after `close`; `fd` is -1 then.
+ */
+export interface StreamChannel {
+  /** The descriptor; -1 once closed. */
+  readonly fd: number;
+  /**
+   * Bytes that `write` took and the kernel did not yet: part of the write buffer, lost by `close`. Always 0 on a readiness
+   * backend. When it falls to 0, `onWritable` is called if watched.
+   */
+  readonly unsent: number;
+  /** Begins to read; idempotent. A channel is opened not reading. */
+  startReading(): void;
+  /** Stops reading; idempotent. What has arrived stays in the kernel (or the backend) for the next `startReading`. */
+  stopReading(): void;
+  /**
+   * Writes what can be written now. Never waits and keeps no reference to `data`.
+   *
+   * @returns the bytes taken; 0 when it would block (or `data` is empty).
+   * @throws OSError when the stream is broken (`EPIPE`, `ECONNRESET`).
+   */
+  write(data: Uint8Array): number;
+  /** As `write`, for several chunks in one system call. Returns the bytes taken over all chunks, which may be any prefix. */
+  writev(chunks: readonly Uint8Array[]): number;
+  /** Asks for `onWritable`; idempotent. Stop it as soon as nothing is left to write, otherwise it is called every iteration. */
+  watchWritable(): void;
+  /** Ends `onWritable`; idempotent. */
+  unwatchWritable(): void;
+  /** Sends the end of stream after what was written. Throws OSError (`ENOTCONN`). */
+  shutdownWrite(): void;
+  /** Stops everything and closes the descriptor, once; idempotent. Never throws. */
+  close(): void;
+}
+
+/** Byte streams: what TCP and Unix stream transports are made of. */
+export interface StreamIo extends IoBackend {
+  /**
+   * Opens a channel on a connected socket and takes ownership of it. The socket is made non-blocking.
+   *
+   * The sink's callbacks run in the async context of this call.
+   *
+   * @throws RuntimeError if a channel of this backend already uses the descriptor (the socket stays the caller's).
+   * @throws OSError if the descriptor is closed (the socket stays the caller's).
+   */
+  openStream(socket: Socket, sink: StreamSink, loop: Scheduler<IoBackend>): StreamChannel;
+}
+
+/** What `startAccepting` returns. */
+export interface Acceptor {
+  /** Stops accepting; idempotent. The listener stays open. */
+  stop(): void;
+}
+
+/** Incoming connections. */
+export interface AcceptIo extends IoBackend {
+  /**
+   * Accepts connections of a listening socket, at most `backlog` per iteration.
+   *
+   * A connection that the peer gave up before it was accepted is skipped. Any other failure (`EMFILE`, `EBADF`, ...) stops
+   * accepting, as `stop` does, and goes to `onError`; whether and when to start again is the caller's decision.
+   *
+   * @param onAccept - Gets a non-blocking, close-on-exec socket that the receiver owns, and the address of the peer.
+   */
+  startAccepting(
+    listener: Socket,
+    backlog: number,
+    onAccept: (socket: Socket, peer: Address) => unknown,
+    onError: (error: OSError) => unknown,
+    loop: Scheduler<IoBackend>,
+  ): Acceptor;
+}
+
+/** Outgoing connections. */
+export interface ConnectIo extends IoBackend {
+  /**
+   * Connects a non-blocking socket: `yield* backend.connect(loop, socket, address)` inside an operation.
+   *
+   * Cancellation stops the wait. In every case the socket stays the caller's to close.
+   *
+   * @throws OSError with `syscall` 'connect', `address` and `port`: `connect ECONNREFUSED 127.0.0.1:1234`.
+   */
+  connect(loop: TaskLoop<IoBackend>, socket: Socket, address: AddressLike): Generator<unknown, void, unknown>;
+}
+
+/**
+ * Readiness of any descriptor. This is the raw port; `addReader` and its kin are the functions for users.
+ *
+ * A descriptor that a channel of the backend uses, and whose owner is not closing, is refused with RuntimeError.
+ */
+export interface WatchIo extends IoBackend {
+  /**
+   * Runs `handle` once per iteration while `fd` is readable. The handle of an earlier call for `fd` is replaced and cancelled.
+   *
+   * @throws OSError if the descriptor cannot be watched (`EPERM` for a regular file, `EBADF`); nothing is registered then.
+   */
+  addReader(fd: number, handle: Handle): void;
+  /** Ends it and cancels the handle. Returns whether there was one. */
+  removeReader(fd: number): boolean;
+  /** As `addReader`, for writing. */
+  addWriter(fd: number, handle: Handle): void;
+  /** As `removeReader`, for writing. */
+  removeWriter(fd: number): boolean;
+}
