@@ -1,0 +1,218 @@
+import { AsyncResource } from 'node:async_hooks';
+import { AsyncStore, storeForCallback } from './async-store.js';
+import { brand, hasBrand } from './brand.js';
+import type { Context } from './context.js';
+import { isExitError } from './errors.js';
+import type { Job } from './ready-queue.js';
+import { describeCallback } from './repr.js';
+import { captureSource, sourcePlace, type EntryPoint } from './source-trace.js';
+import { threadState } from './thread-state.js';
+import type { ExceptionContext } from './exception-context.js';
+
+/** What a handle needs of its loop. */
+export interface HandleOwner {
+  getDebug(): boolean;
+  callExceptionHandler(context: ExceptionContext): void;
+  /** A timer that still stands in the heap was cancelled. */
+  timerCancelled(): void;
+  /** A callback returned a promise: its step counts as part of the callback, its rejection is reported. */
+  adoptPromise(promise: PromiseLike<unknown>, handle: Handle): void;
+}
+
+const NO_ARGS: readonly unknown[] = [];
+const MANUAL_DESTROY = { requireManualDestroy: true };
+
+/** Runs in the handle's async context. A static function: no closure for each call. */
+function invoke(handle: Handle): unknown {
+  const { callback, args } = handle;
+  switch (args.length) {
+    case 0:
+      return callback!();
+    case 1:
+      return callback!(args[0]);
+    default:
+      return callback!(...args);
+  }
+}
+
+function invokeInStore(handle: Handle): unknown {
+  return threadState.storage.run(handle.store!, invoke, handle);
+}
+
+/**
+ * A callback on its way through the loop: given back by `callSoon` and its kin. asyncio: `asyncio.Handle`.
+ *
+ * The callback runs in the whole async context in which the handle was made: the user's own AsyncLocalStorage values too.
+ */
+export class Handle implements Job {
+  static {
+    brand(this.prototype, 'Handle');
+  }
+  /** Internal; null once cancelled. */
+  callback: ((...args: unknown[]) => unknown) | null;
+  /** Internal. */
+  args: readonly unknown[];
+  /** Internal: our own store, where the one in the async context will not do. */
+  readonly store: AsyncStore | null;
+  /** Internal: in debug mode, the stack of the call that made the handle, innermost frame first. */
+  source: readonly string[] | null = null;
+  protected readonly owner: HandleOwner;
+  private readonly resource: AsyncResource;
+  private isCancelled = false;
+  private description: string | null = null;
+
+  /**
+   * @param callback - Called with `args` at each run of the handle.
+   * @param args - Kept as they are.
+   * @param loop - The loop that reports what the callback throws.
+   * @param context - Context variables for the callback; by default a copy of the current ones.
+   * @param madeBy - In debug mode the stack is remembered from the caller of this function on. Internal.
+   */
+  constructor(
+    callback: (...args: never[]) => unknown,
+    args: readonly unknown[],
+    loop: HandleOwner,
+    context?: Context,
+    madeBy?: EntryPoint,
+  ) {
+    this.callback = callback as (...args: unknown[]) => unknown;
+    this.args = args.length === 0 ? NO_ARGS : args;
+    this.owner = loop;
+    this.store = context === undefined ? storeForCallback(loop) : new AsyncStore(loop, null, context, null, null);
+    this.resource = new AsyncResource('tsyncio.Handle', MANUAL_DESTROY);
+    if (loop.getDebug()) this.source = captureSource(madeBy ?? Handle);
+  }
+
+  /** Prevents the call, if it has not happened. Idempotent. asyncio: `Handle.cancel`. */
+  cancel(): void {
+    if (this.isCancelled) return;
+    this.isCancelled = true;
+    if (this.owner.getDebug()) this.description = describeCallback(this.callback, this.args);
+    // What the callback holds on to must not live as long as the handle does.
+    this.callback = null;
+    this.args = NO_ARGS;
+  }
+
+  /** True after {@link cancel}, also when the call had already happened. asyncio: `Handle.cancelled`. */
+  cancelled(): boolean {
+    return this.isCancelled;
+  }
+
+  /** Calls the callback unless cancelled; reports what it throws. Called by the loop. */
+  run(): void {
+    if (this.isCancelled) return;
+    threadState.handle = this;
+    // What to name in a report even if the callback cancels its own handle.
+    const { callback, args } = this;
+    try {
+      const result =
+        this.store === null
+          ? this.resource.runInAsyncScope(invoke, undefined, this)
+          : this.resource.runInAsyncScope(invokeInStore, undefined, this);
+      if (typeof result === 'object' && result !== null) this.adopt(result);
+    } catch (error) {
+      if (isExitError(error)) throw error;
+      this.report(error, callback, args);
+    } finally {
+      threadState.handle = null;
+    }
+  }
+
+  /** Reports a failure of the callback. Internal. */
+  report(
+    error: unknown,
+    callback: ((...args: unknown[]) => unknown) | null = this.callback,
+    args: readonly unknown[] = this.args,
+  ): void {
+    const context: ExceptionContext = {
+      message: `Exception in callback ${describeCallback(callback, args)}`,
+      exception: error,
+      handle: this,
+    };
+    if (this.source !== null) context['source_traceback'] = this.source;
+    this.owner.callExceptionHandler(context);
+  }
+
+  /** `<Handle name(args)>`, `<Handle cancelled>`; in debug mode with the place of creation. */
+  toString(): string {
+    return `<${this.describe().join(' ')}>`;
+  }
+
+  protected describe(): string[] {
+    const parts = [this.constructor.name];
+    if (this.isCancelled) parts.push('cancelled');
+    if (this.description !== null) parts.push(this.description);
+    else if (this.callback !== null) parts.push(describeCallback(this.callback, this.args));
+    if (this.source !== null) parts.push(`created at ${sourcePlace(this.source)}`);
+    return parts;
+  }
+
+  /** Only real promises count: a future or an operation that a callback returns is ignored, as in asyncio. */
+  private adopt(result: object): void {
+    if (typeof (result as { then?: unknown }).then !== 'function') return;
+    if (hasBrand(result, 'Future') || hasBrand(result, 'Operation')) return;
+    this.owner.adoptPromise(result as PromiseLike<unknown>, this);
+  }
+}
+
+/** A {@link Handle} with a deadline: given back by `callLater` and `callAt`. asyncio: `asyncio.TimerHandle`. */
+export class TimerHandle extends Handle {
+  static {
+    brand(this.prototype, 'TimerHandle');
+  }
+  /** Internal. */
+  readonly deadline: number;
+  /** Internal: true while the timer stands in the loop's heap. */
+  scheduled = false;
+
+  /**
+   * @param when - Deadline in seconds on the loop's clock.
+   * @throws TypeError if `when` is not a number.
+   */
+  constructor(
+    when: number,
+    callback: (...args: never[]) => unknown,
+    args: readonly unknown[],
+    loop: HandleOwner,
+    context?: Context,
+    madeBy?: EntryPoint,
+  ) {
+    if (typeof when !== 'number') throw new TypeError('TimerHandle: when must be a number of seconds');
+    super(callback, args, loop, context, madeBy ?? TimerHandle);
+    this.deadline = when;
+  }
+
+  /** The deadline as it was given, in seconds on the loop's clock. asyncio: `TimerHandle.when`. */
+  when(): number {
+    return this.deadline;
+  }
+
+  override cancel(): void {
+    if (!this.cancelled() && this.scheduled) this.owner.timerCancelled();
+    super.cancel();
+  }
+
+  /** Negative, zero or positive as this timer is due before, with or after `other`. Python: comparison of timer handles. */
+  compare(other: TimerHandle): number {
+    return this.deadline - other.deadline;
+  }
+
+  /** True if deadline, callback, arguments and cancelled state are all equal. Python: `==`. */
+  equals(other: unknown): boolean {
+    if (!hasBrand(other, 'TimerHandle')) return false;
+    const timer = other as TimerHandle;
+    return (
+      this.deadline === timer.deadline &&
+      this.callback === timer.callback &&
+      this.args.length === timer.args.length &&
+      this.args.every((arg, i) => Object.is(arg, timer.args[i])) &&
+      this.cancelled() === timer.cancelled()
+    );
+  }
+
+  protected override describe(): string[] {
+    const parts = super.describe();
+    parts.splice(this.cancelled() ? 2 : 1, 0, `when=${this.deadline}`);
+    return parts;
+  }
+}

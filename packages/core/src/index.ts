@@ -1,0 +1,51 @@
+/**
+ * Scheduling without I/O: callbacks, timers, contexts, errors, the running loop and the ports that the packages above implement.
+ *
+ * @packageDocumentation
+ */
+export { taskOfContext, AsyncStore } from './async-store.js';
+export { brand, hasBrand } from './brand.js';
+export { nodeClock, type Clock } from './clock.js';
+export { Context, ContextVar, Token, copyContext } from './context.js';
+export {
+  CancelledError,
+  InvalidStateError,
+  KeyboardInterrupt,
+  NotImplementedError,
+  RuntimeError,
+  SendfileNotAvailableError,
+  TimeoutError,
+  ValueError,
+  isCancelled,
+  isExitError,
+} from './errors.js';
+export type { ExceptionContext } from './exception-context.js';
+export { ConcurrentFuture, type Executor } from './executor.js';
+export { Handle, TimerHandle, type HandleOwner } from './handle.js';
+export type { Host } from './host.js';
+export { NoIo, type IoBackend, type ReadyJob, type ReadySink } from './io-backend.js';
+export { logger, setLogger, type Logger } from './logger.js';
+export { NodeHost } from './node-host.js';
+export {
+  BrokenPipeError,
+  ConnectionAbortedError,
+  ConnectionError,
+  ConnectionRefusedError,
+  ConnectionResetError,
+  FileNotFoundError,
+  GaiError,
+  OSError,
+  PermissionError,
+  ProcessLookupError,
+  isOSError,
+  osError,
+  type OSErrorFields,
+} from './os-error.js';
+export { currentPolicy, getEventLoop, replacePolicy, setDefaultPolicyFactory, type LoopPolicy } from './policy-slot.js';
+export type { Job } from './ready-queue.js';
+export { describeCallback, repr, WRAPPED, type Wrapped } from './repr.js';
+export { getRunningLoop, getRunningLoopOrNull, loopOfContext, setRunningLoop, type AnyLoop } from './running-loop.js';
+export { Scheduler, type ExceptionHandler, type SchedulerOptions } from './scheduler.js';
+export { captureSource, sourcePlace, type EntryPoint } from './source-trace.js';
+export { LoopConnection, LoopThreadsafe, connectLoop, type ThreadsafeCallbacks } from './threadsafe.js';
+export { threadState, type ThreadState } from './thread-state.js';
