@@ -1,0 +1,16 @@
+const one = /\b((?:[A-Z][A-Z0-9]*-)+)(\d\d)((?:\s*(?:,|\/|\.\.|and|&)\s*-?\d\d\b)*)/g;
+
+/** The IDs in a title: `LOOP-RUN-03/04`, `LOOP-RUN-03, -04 and -05` and `LOOP-RUN-03..05` are read as one would. */
+export function idsOf(title) {
+  const ids = new Set();
+  for (const [, group, first, rest] of title.matchAll(one)) {
+    let last = Number(first);
+    ids.add(group + first);
+    for (const [, link, number] of rest.matchAll(/(,|\/|\.\.|and|&)\s*-?(\d\d)/g)) {
+      const to = Number(number);
+      for (let n = link === '..' ? last + 1 : to; n <= to; n++) ids.add(group + String(n).padStart(2, '0'));
+      last = to;
+    }
+  }
+  return ids;
+}
