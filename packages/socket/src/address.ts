@@ -26,10 +26,7 @@ export type Address = InetAddress | Inet6Address | UnixAddress;
  *
  * On an IPv6 socket `flowinfo` and `scopeId` may be left out (0). A `file:` URL stands for a Unix path.
  */
-export type AddressLike =
-  | Address
-  | readonly [host: string, port: number, flowinfo: number]
-  | URL;
+export type AddressLike = Address | readonly [host: string, port: number, flowinfo: number] | URL;
 
 /** Anything that names a descriptor: the number itself, or an object that holds one. */
 export type FileDescriptorLike = number | { fileno(): number } | { readonly fd: number };

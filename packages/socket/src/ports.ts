@@ -8,14 +8,14 @@
  * Rules that hold for every port:
  * - Callbacks of a sink, an acceptor or a watcher run from the loop's ready queue, never inside a call of the port,
  *   and in the async context that was current when they were registered.
- * - What such a callback returns is handed to the scheduler, so that a promise (`async dataReceived`) gets the step
+ * - What a callback of a sink or a watcher returns is handed to the scheduler, so that a promise (`async dataReceived`) gets the step
  *   barrier. A callback that throws is reported through the loop's exception handler.
  * - After `stop`, `unwatch`, `stopReading` or `close` no such callback runs any more, not even one that was queued.
  */
 import type { Handle, IoBackend, OSError, Scheduler } from '@tsyncio/core';
 import type { TaskLoop } from '@tsyncio/futures-tasks';
 
-import type { Address, AddressLike } from './address.js';
+import type { Address, AddressLike, FileDescriptorLike } from './address.js';
 import type { Socket } from './socket.js';
 
 /** The owner of an open stream (a transport), as its channel sees it. */
@@ -112,8 +112,8 @@ export interface AcceptIo extends IoBackend {
   startAccepting(
     listener: Socket,
     backlog: number,
-    onAccept: (socket: Socket, peer: Address) => unknown,
-    onError: (error: OSError) => unknown,
+    onAccept: (socket: Socket, peer: Address) => void,
+    onError: (error: OSError) => void,
     loop: Scheduler<IoBackend>,
   ): Acceptor;
 }
@@ -137,15 +137,17 @@ export interface ConnectIo extends IoBackend {
  */
 export interface WatchIo extends IoBackend {
   /**
-   * Runs `handle` once per iteration while `fd` is readable. The handle of an earlier call for `fd` is replaced and cancelled.
+   * Runs `handle` once per iteration while `file` is readable. The handle of an earlier call for the same descriptor is replaced
+   * and cancelled.
    *
+   * @throws ValueError if `file` is no descriptor.
    * @throws OSError if the descriptor cannot be watched (`EPERM` for a regular file, `EBADF`); nothing is registered then.
    */
-  addReader(fd: number, handle: Handle): void;
-  /** Ends it and cancels the handle. Returns whether there was one. */
-  removeReader(fd: number): boolean;
+  addReader(file: FileDescriptorLike, handle: Handle): void;
+  /** Ends it and cancels the handle. Returns whether there was one. An object that was closed meanwhile is found by identity. */
+  removeReader(file: FileDescriptorLike): boolean;
   /** As `addReader`, for writing. */
-  addWriter(fd: number, handle: Handle): void;
+  addWriter(file: FileDescriptorLike, handle: Handle): void;
   /** As `removeReader`, for writing. */
-  removeWriter(fd: number): boolean;
+  removeWriter(file: FileDescriptorLike): boolean;
 }

@@ -1,0 +1,12 @@
+/**
+ * Sockets, addresses and descriptors as system calls see them, and the ports through which a loop's backend does I/O.
+ *
+ * @packageDocumentation
+ */
+export type { Address, AddressLike, FileDescriptorLike, Inet6Address, InetAddress, UnixAddress } from './address.js';
+export { fileDescriptor } from './arguments.js';
+export * from './constants.js';
+export { ipVersion } from './native/ip.js';
+export type { AcceptIo, Acceptor, ConnectIo, StreamChannel, StreamIo, StreamSink, WatchIo } from './ports.js';
+export { Socket, socketpair, type SocketOptions } from './socket.js';
+export { addReader, addWriter, removeReader, removeWriter } from './watch.js';

@@ -1,0 +1,104 @@
+/**
+ * `uv_poll` on one descriptor: how Node's loop learns that ours has something to do.
+ *
+ * Rules. Each of them, broken, aborts the process or loses events; that is why nothing else calls `koffi.node.poll`:
+ *  1. Only a descriptor that epoll can watch: no regular file, no /dev/null, no closed descriptor. Here: always an epoll
+ *     descriptor (or an eventfd) of ours.
+ *  2. One poll for a descriptor; no second one while the first is open.
+ *  3. Close the poll before the descriptor.
+ *  4. No `stop`, `ref` or `unref` after `close`.
+ *  5. Keep the handle referenced: a collected one stops without a word.
+ *  6. The callback never throws, and only schedules: on Node 26 no microtask runs after it.
+ *  7. The addon is pinned before the first poll, and every poll is closed before its thread ends (`pin.ts`).
+ */
+import { NodeHost } from '@tsyncio/core';
+import type { node } from 'koffi';
+
+import { koffi } from './koffi.js';
+import { pinAddon } from './pin.js';
+
+const READABLE = { readable: true };
+
+/** Polls that are open in this thread, to be closed when it ends (rule 7). `terminate()` of a worker runs no hook: see README. */
+const open = new Set<DescriptorPoll>();
+
+const host = new NodeHost();
+let hooked = false;
+
+function closeAtExit(): void {
+  if (hooked) return;
+  hooked = true;
+  host.onExit(() => {
+    for (const poll of open) poll.close();
+  });
+}
+
+/**
+ * Tells when a descriptor is readable, level-triggered, once for each round of Node's loop.
+ *
+ * It never keeps the process alive: whoever waits holds the process by other means.
+ *
+ * Starting and stopping cost two system calls and 1 to 2 us, so `disarm` does neither: it leaves the poll running, and the first
+ * event that nobody asked for stops it. A loop under load, which sleeps and wakes all the time, thus never touches it.
+ */
+export class DescriptorPoll {
+  private handle: node.PollHandle | null = null;
+  private started = false;
+  private onReadable: (() => void) | null = null;
+  private closed = false;
+
+  /** @param fd - A pollable descriptor (rule 1), which must stay open until {@link close}. */
+  constructor(private readonly fd: number) {}
+
+  /** Calls `callback`, which must only schedule, when the descriptor is readable; again and again until {@link disarm}. */
+  arm(callback: () => void): void {
+    if (this.closed) return;
+    this.onReadable = callback;
+    if (this.started) return;
+    this.started = true;
+    if (this.handle === null) {
+      pinAddon();
+      closeAtExit();
+      this.handle = koffi().node.poll(this.fd, READABLE, this.fire);
+      this.handle.unref();
+      open.add(this);
+    } else {
+      this.handle.start(READABLE, this.fire);
+    }
+  }
+
+  /** No call from now on. Cheap; idempotent. */
+  disarm(): void {
+    this.onReadable = null;
+  }
+
+  /** Ends the poll for good; idempotent. The descriptor may be closed after it. */
+  close(): void {
+    this.closed = true;
+    this.onReadable = null;
+    this.started = false;
+    const { handle } = this;
+    if (handle === null) return;
+    this.handle = null;
+    open.delete(this);
+    handle.close();
+  }
+
+  private readonly fire = (): void => {
+    const { onReadable } = this;
+    if (onReadable === null) {
+      if (!this.started) return;
+      this.started = false;
+      this.handle?.stop();
+      return;
+    }
+    try {
+      onReadable();
+    } catch (error) {
+      // Rule 6. The port forbids it, so this is a bug of the backend: do not lose it, and do not let it reach libuv.
+      host.scheduleTurn(() => {
+        throw error;
+      });
+    }
+  };
+}

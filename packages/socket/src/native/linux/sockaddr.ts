@@ -1,0 +1,143 @@
+import { fileURLToPath } from 'node:url';
+
+import { osError, ValueError } from '@tsyncio/core';
+
+import type { Address } from '../../address.js';
+import { isBytes, kindOf } from '../../arguments.js';
+import { formatIpv4, formatIpv6, ipVersion, parseIpv4, parseIpv6 } from '../ip.js';
+import * as abi from './abi.js';
+import { constants } from './constants.js';
+
+const { AF_INET, AF_INET6, AF_UNIX } = constants;
+
+/**
+ * Turns an address into `struct sockaddr_in`, `_in6` or `_un`.
+ *
+ * @param interfaceIndex - Finds the index of a network interface by name, 0 if there is none: `fe80::1%eth0`.
+ * @throws TypeError for a wrong shape; ValueError for a port, flow, scope or path that cannot be; GaiError for a host that is no IP
+ * literal of the family.
+ */
+export function encodeAddress(family: number, address: unknown, interfaceIndex: (name: string) => number): Uint8Array {
+  switch (family) {
+    case AF_INET:
+      return encodeInet(address);
+    case AF_INET6:
+      return encodeInet6(address, interfaceIndex);
+    case AF_UNIX:
+      return encodeUnix(address);
+    default:
+      throw new ValueError(`addresses of family ${family} are not supported`);
+  }
+}
+
+/** Reads the address that the kernel wrote into `bytes`; `length` as it reported. */
+export function decodeAddress(bytes: Uint8Array, length: number): Address {
+  if (length < 2) return ''; // a Unix peer without a name, or none at all
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  switch (view.getUint16(0, true)) {
+    case AF_INET:
+      return [formatIpv4(bytes.subarray(4, 8)), view.getUint16(2)];
+    case AF_INET6: {
+      const scope = view.getUint32(24, true);
+      return [formatIpv6(bytes.subarray(8, 24)), view.getUint16(2), view.getUint32(4), scope];
+    }
+    default:
+      return decodeUnix(bytes.subarray(abi.SUN_PATH, Math.min(length, bytes.length)));
+  }
+}
+
+function encodeInet(address: unknown): Uint8Array {
+  const [host, port] = inetParts(address, 2, 'AF_INET', '[host, port]');
+  const bytes = new Uint8Array(abi.SOCKADDR_IN_SIZE);
+  const view = new DataView(bytes.buffer);
+  view.setUint16(0, AF_INET, true);
+  view.setUint16(2, port);
+  const literal = host === '' ? '0.0.0.0' : host === '<broadcast>' ? '255.255.255.255' : host;
+  bytes.set(parseIpv4(literal) ?? noSuchHost(host, 'IPv4'), 4);
+  return bytes;
+}
+
+function encodeInet6(address: unknown, interfaceIndex: (name: string) => number): Uint8Array {
+  const [host, port, flow, scope] = inetParts(address, 4, 'AF_INET6', '[host, port, flowinfo?, scopeId?]');
+  if (flow > 0xfffff) throw new ValueError(`flowinfo must be 0 to 1048575, not ${flow}`);
+  const bytes = new Uint8Array(abi.SOCKADDR_IN6_SIZE);
+  const view = new DataView(bytes.buffer);
+  view.setUint16(0, AF_INET6, true);
+  view.setUint16(2, port);
+  view.setUint32(4, flow);
+  const [literal, zone] = splitZone(host);
+  bytes.set(parseIpv6(literal === '' ? '::' : literal) ?? noSuchHost(host, 'IPv6'), 8);
+  view.setUint32(24, zone === null ? scope : zoneIndex(host, zone, interfaceIndex), true);
+  return bytes;
+}
+
+function encodeUnix(address: unknown): Uint8Array {
+  const path = address instanceof URL ? fileURLToPath(address) : address;
+  if (typeof path !== 'string' && !isBytes(path)) {
+    throw new TypeError(`an AF_UNIX address must be a path (string, Uint8Array or file: URL), not ${kindOf(path)}`);
+  }
+  const name = typeof path === 'string' ? Buffer.from(path) : path;
+  const isAbstract = name[0] === 0;
+  if (!isAbstract && name.includes(0)) throw new ValueError('a Unix path must not contain NUL');
+  const room = isAbstract ? abi.SUN_PATH_MAX : abi.SUN_PATH_MAX - 1;
+  if (name.length > room) throw new ValueError(`a Unix path may have ${room} bytes, this one has ${name.length}`);
+  // An abstract name ends where the length says; a path ends with NUL. '' asks for a name (autobind).
+  const bytes = new Uint8Array(abi.SUN_PATH + name.length + (isAbstract || name.length === 0 ? 0 : 1));
+  new DataView(bytes.buffer).setUint16(0, AF_UNIX, true);
+  bytes.set(name, abi.SUN_PATH);
+  return bytes;
+}
+
+function decodeUnix(name: Uint8Array): Address {
+  const end = name[0] === 0 ? name.length : name.indexOf(0);
+  const bytes = Buffer.from(end < 0 ? name : name.subarray(0, end)); // a copy: the caller reuses its memory
+  const text = bytes.toString();
+  return Buffer.from(text).equals(bytes) ? text : bytes;
+}
+
+function inetParts(address: unknown, max: number, family: string, shape: string): [string, number, number, number] {
+  if (!Array.isArray(address)) throw new TypeError(`an ${family} address must be ${shape}, not ${kindOf(address)}`);
+  const parts = address as readonly unknown[];
+  if (parts.length < 2 || parts.length > max) {
+    throw new TypeError(`an ${family} address must be ${shape}, not an array of ${parts.length}`);
+  }
+  const [host, port, flow = 0, scope = 0] = parts;
+  if (typeof host !== 'string') throw new TypeError(`the host of an address must be a string, not ${kindOf(host)}`);
+  return [
+    host,
+    addressNumber('port', port, 0xffff),
+    addressNumber('flowinfo', flow, 0xffffffff),
+    addressNumber('scopeId', scope, 0xffffffff),
+  ];
+}
+
+function addressNumber(name: string, value: unknown, max: number): number {
+  if (typeof value !== 'number')
+    throw new TypeError(`the ${name} of an address must be a number, not ${kindOf(value)}`);
+  if (!Number.isInteger(value) || value < 0 || value > max)
+    throw new ValueError(`${name} must be 0 to ${max}, not ${value}`);
+  return value;
+}
+
+function splitZone(host: string): [literal: string, zone: string | null] {
+  const percent = host.indexOf('%');
+  return percent < 0 ? [host, null] : [host.slice(0, percent), host.slice(percent + 1)];
+}
+
+function zoneIndex(host: string, zone: string, interfaceIndex: (name: string) => number): number {
+  const index = /^[0-9]+$/.test(zone) ? Number(zone) : zone === '' ? 0 : interfaceIndex(zone);
+  if (index < 1 || index > 0xffffffff) {
+    throw osError({ code: 'EAI_NONAME', syscall: 'getaddrinfo', message: `no network interface ${zone} (of ${host})` });
+  }
+  return index;
+}
+
+function noSuchHost(host: string, wanted: string): never {
+  const version = ipVersion(host);
+  if (version === 0) {
+    const message = `getaddrinfo EAI_NONAME ${host}: a socket address needs an ${wanted} literal; resolve the name first`;
+    throw osError({ code: 'EAI_NONAME', syscall: 'getaddrinfo', message });
+  }
+  const message = `getaddrinfo EAI_ADDRFAMILY ${host}: an IPv${version} literal does not fit an ${wanted} socket`;
+  throw osError({ code: 'EAI_ADDRFAMILY', syscall: 'getaddrinfo', message });
+}

@@ -1,0 +1,375 @@
+import { brand, type OSError } from '@tsyncio/core';
+
+import type { Address, AddressLike } from './address.js';
+import { checkBytes, checkInteger, kindOf } from './arguments.js';
+import {
+  AF_INET,
+  AF_UNIX,
+  SHUT_RDWR,
+  SO_DOMAIN,
+  SO_ERROR,
+  SO_PROTOCOL,
+  SO_TYPE,
+  SOCK_STREAM,
+  SOL_SOCKET,
+} from './constants.js';
+import { closedError, E, systemError } from './native/errno.js';
+import { systemCalls } from './native/platform.js';
+
+/** How a socket is made. */
+export interface SocketOptions {
+  /** Start non-blocking, as everything that a loop touches must be. Default false, as in Python. */
+  readonly nonblocking?: boolean | undefined;
+  /**
+   * Take over this open descriptor in place of making one, believing the family, type and protocol that are given with it.
+   * {@link Socket.fromFd} asks the kernel for them.
+   */
+  readonly fileno?: number | undefined;
+}
+
+const INT_MAX = 0x7fffffff;
+const INT_MIN = -0x80000000;
+/** No Linux receives more in one call. */
+const MAX_RECV = 0x7ffff000;
+
+/**
+ * A socket: a descriptor with an owner. Python: `socket.socket`.
+ *
+ * Thin over the system calls, and synchronous: on a blocking socket a call stops the whole thread until it is done. A loop uses
+ * non-blocking sockets (`setblocking(false)`), on which a call that would block throws an OSError with code `EAGAIN`.
+ *
+ * Descriptors are close-on-exec. Whoever holds the object owns the descriptor and must `close` it (or say `using`): a
+ * forgotten socket is not closed by the garbage collector. Every method of a closed socket but `close`, `fileno`, `detach`
+ * and `closed` throws an OSError with code `EBADF`.
+ *
+ * All methods throw `OSError` with Node's `code`, `errno` and `syscall` when the kernel refuses, and `TypeError` or `ValueError`,
+ * naming the argument, before the kernel is asked.
+ */
+export class Socket {
+  static {
+    brand(this.prototype, 'Socket');
+  }
+  /** Address family: `AF_INET`, `AF_INET6`, `AF_UNIX`. */
+  readonly family: number;
+  /** `SOCK_STREAM` and so on, without flags. */
+  readonly type: number;
+  /** Protocol number, 0 for the default of family and type. */
+  readonly proto: number;
+  private fd: number;
+
+  /**
+   * Creates a socket. Python: `socket.socket(family, type, proto, fileno)`.
+   *
+   * @throws OSError (`EAFNOSUPPORT`, `EMFILE`, ...).
+   */
+  constructor(family: number = AF_INET, type: number = SOCK_STREAM, proto = 0, options: SocketOptions = {}) {
+    checkKind(family, type, proto, options);
+    this.family = family;
+    this.type = type;
+    this.proto = proto;
+    this.fd = options.fileno ?? made('socket', systemCalls().socket(family, type, proto, options.nonblocking === true));
+  }
+
+  /**
+   * Takes over an open socket descriptor; family, type and protocol are asked from the kernel, and close-on-exec is set.
+   * Python: `socket.socket(fileno=fd)`.
+   *
+   * Never pass a descriptor that something else will close (a socket of `node:net`, another `Socket`): use {@link dup}.
+   *
+   * @throws OSError (`EBADF`, `ENOTSOCK`); the descriptor is left as it is.
+   */
+  static fromFd(fd: number): Socket {
+    checkInteger('fd', fd, 0, INT_MAX);
+    const option = (name: number): number => optionOf(fd, SOL_SOCKET, name);
+    const [family, type, proto] = [option(SO_DOMAIN), option(SO_TYPE), option(SO_PROTOCOL)];
+    made('fcntl', systemCalls().setCloseOnExec(fd));
+    return adopt(fd, family, type, proto);
+  }
+
+  /** The descriptor, or -1 once closed or detached. Python: `fileno`. */
+  fileno(): number {
+    return this.fd;
+  }
+
+  /** True once closed or detached. */
+  get closed(): boolean {
+    return this.fd < 0;
+  }
+
+  /**
+   * Gives the socket a local address. Python: `bind`.
+   *
+   * @param address - A port of 0, or `''` on a Unix socket, lets the kernel choose: see {@link getsockname}. A host of `''` means all
+   *   interfaces.
+   * @throws OSError with `address` and `port` (`EADDRINUSE`, `EACCES`); GaiError if the host is no IP literal of the family.
+   */
+  bind(address: AddressLike): void {
+    const fd = this.open('bind');
+    const error = systemCalls().bind(fd, systemCalls().encodeAddress(this.family, address));
+    if (error < 0) throw systemError(error, 'bind', shownAddress(address));
+  }
+
+  /**
+   * Begins to take connections. Python: `listen`.
+   *
+   * @param backlog - How many connections may wait to be accepted; the kernel caps it. Default 128.
+   */
+  listen(backlog = 128): void {
+    checkInteger('backlog', backlog, INT_MIN, INT_MAX);
+    made('listen', systemCalls().listen(this.open('listen'), Math.max(backlog, 0)));
+  }
+
+  /**
+   * Takes a connection that is waiting. Python: `accept`.
+   *
+   * @returns the new socket, blocking unless asked otherwise, and the address of its peer.
+   * @throws OSError (`EAGAIN` if none is waiting and the listener is non-blocking, `EMFILE`, `EINVAL`).
+   */
+  accept(options: SocketOptions = {}): [Socket, Address] {
+    checkOptions(options);
+    const fd = made('accept', systemCalls().accept(this.open('accept'), options.nonblocking === true));
+    const socket = adopt(fd, this.family, this.type, this.proto);
+    return [socket, systemCalls().acceptedFrom()];
+  }
+
+  /**
+   * As {@link accept} for non-blocking sockets, without an exception for what is no failure.
+   *
+   * @returns the new socket, non-blocking; its peer is {@link acceptedFrom}. Null if no connection waits, or if the one that did
+   *   was given up by its peer. Otherwise the OSError, returned: the caller decides.
+   */
+  tryAccept(): Socket | OSError | null {
+    if (this.fd < 0) return closedError('accept');
+    const fd = systemCalls().accept(this.fd, true);
+    if (fd >= 0) return adopt(fd, this.family, this.type, this.proto);
+    if (fd === -E.EAGAIN || fd === -E.ECONNABORTED || fd === -E.EPROTO) return null;
+    return systemError(fd, 'accept');
+  }
+
+  /**
+   * Connects to a peer. Python: `connect`.
+   *
+   * On a non-blocking socket it throws `EINPROGRESS`; once the socket is writable, `SO_ERROR` tells how it went. A blocking connect
+   * that a signal interrupts is waited for.
+   *
+   * @throws OSError with `address` and `port`: `connect ECONNREFUSED 127.0.0.1:80`. GaiError if the host is no IP literal of the family.
+   */
+  connect(address: AddressLike): void {
+    let error = this.tryConnect(address);
+    if (error === -E.EINTR && this.getblocking()) {
+      systemCalls().waitWritable(this.fd);
+      error = -this.getsockopt(SOL_SOCKET, SO_ERROR);
+    }
+    if (error < 0) throw systemError(error, 'connect', shownAddress(address));
+  }
+
+  /** As {@link connect}, but gives the negated error number back: 0, `-EINPROGRESS`, ... Python: `connect_ex`. */
+  tryConnect(address: AddressLike): number {
+    const fd = this.open('connect');
+    return systemCalls().connect(fd, systemCalls().encodeAddress(this.family, address));
+  }
+
+  /**
+   * Receives up to `nbytes` bytes. Python: `recv`.
+   *
+   * @returns the data, in memory of its own; empty at the end of the stream.
+   * @throws OSError (`EAGAIN`, `ECONNRESET`).
+   */
+  recv(nbytes: number, flags = 0): Buffer {
+    checkInteger('nbytes', nbytes, 0, MAX_RECV);
+    checkInteger('flags', flags, INT_MIN, INT_MAX);
+    const fd = this.open('recv');
+    const data = Buffer.allocUnsafeSlow(nbytes);
+    const n = made('recv', systemCalls().recvInto(fd, data, nbytes, flags));
+    if (n === nbytes) return data;
+    // Do not let a short message hold on to a large block.
+    return n < nbytes / 2 ? Buffer.from(data.subarray(0, n)) : data.subarray(0, n);
+  }
+
+  /**
+   * Receives into the start of `buffer`. Python: `recv_into`.
+   *
+   * @param nbytes - How much at most; default (and 0) the size of the buffer.
+   * @returns how many bytes were received; 0 at the end of the stream.
+   * @throws OSError (`EAGAIN`, `ECONNRESET`).
+   */
+  recvInto(buffer: Uint8Array, nbytes = 0, flags = 0): number {
+    checkBytes('buffer', buffer);
+    checkInteger('nbytes', nbytes, 0, buffer.length);
+    checkInteger('flags', flags, INT_MIN, INT_MAX);
+    const length = Math.min(nbytes === 0 ? buffer.length : nbytes, MAX_RECV);
+    return made('recv', systemCalls().recvInto(this.open('recv'), buffer, length, flags));
+  }
+
+  /**
+   * Sends data, without raising SIGPIPE. Python: `send`.
+   *
+   * @returns how many bytes the kernel took, which may be fewer than given.
+   * @throws OSError (`EAGAIN`, `EPIPE`, `ECONNRESET`, `ENOTCONN`).
+   */
+  send(data: Uint8Array, flags = 0): number {
+    checkBytes('data', data);
+    checkInteger('flags', flags, INT_MIN, INT_MAX);
+    return made('send', systemCalls().send(this.open('send'), data, flags));
+  }
+
+  /**
+   * Ends one direction or both. Python: `shutdown`.
+   *
+   * @param how - `SHUT_RD`, `SHUT_WR` or `SHUT_RDWR`.
+   * @throws OSError (`ENOTCONN`).
+   */
+  shutdown(how: number): void {
+    checkInteger('how', how, 0, SHUT_RDWR);
+    made('shutdown', systemCalls().shutdown(this.open('shutdown'), how));
+  }
+
+  /**
+   * Reads an option. Python: `getsockopt`.
+   *
+   * @param length - Left out for an option that is a number; for any other the size of its buffer in bytes.
+   */
+  getsockopt(level: number, name: number): number;
+  getsockopt(level: number, name: number, length: number): Buffer;
+  getsockopt(level: number, name: number, length?: number): number | Buffer {
+    checkInteger('level', level, INT_MIN, INT_MAX);
+    checkInteger('name', name, INT_MIN, INT_MAX);
+    const fd = this.open('getsockopt');
+    if (length === undefined) return optionOf(fd, level, name);
+    checkInteger('length', length, 1, 1024);
+    const into = Buffer.alloc(length);
+    return into.subarray(0, made('getsockopt', systemCalls().getOptionBytes(fd, level, name, into)));
+  }
+
+  /** Sets an option: a number, a boolean (1 or 0), or the bytes of a structure. Python: `setsockopt`. */
+  setsockopt(level: number, name: number, value: number | boolean | Uint8Array): void {
+    checkInteger('level', level, INT_MIN, INT_MAX);
+    checkInteger('name', name, INT_MIN, INT_MAX);
+    if (typeof value === 'number' || typeof value === 'boolean') {
+      const number = Number(value);
+      checkInteger('value', number, INT_MIN, INT_MAX);
+      made('setsockopt', systemCalls().setOption(this.open('setsockopt'), level, name, number));
+    } else {
+      checkBytes('value', value);
+      made('setsockopt', systemCalls().setOptionBytes(this.open('setsockopt'), level, name, value));
+    }
+  }
+
+  /** The local address. A Unix socket without a name has `''`. Python: `getsockname`. */
+  getsockname(): Address {
+    return addressOrThrow('getsockname', systemCalls().getsockname(this.open('getsockname')));
+  }
+
+  /** The peer's address. Python: `getpeername`. Throws OSError (`ENOTCONN`). */
+  getpeername(): Address {
+    return addressOrThrow('getpeername', systemCalls().getpeername(this.open('getpeername')));
+  }
+
+  /** Makes the socket blocking or non-blocking. Python: `setblocking`. */
+  setblocking(blocking: boolean): void {
+    if (typeof blocking !== 'boolean') throw new TypeError(`blocking must be a boolean, not ${kindOf(blocking)}`);
+    made('fcntl', systemCalls().setNonblocking(this.open('fcntl'), !blocking));
+  }
+
+  /** Whether calls may block. Python: `getblocking`. */
+  getblocking(): boolean {
+    return made('fcntl', systemCalls().isNonblocking(this.open('fcntl'))) === 0;
+  }
+
+  /** A second socket object on a duplicate of the descriptor. Python: `dup`. */
+  dup(): Socket {
+    return adopt(made('dup', systemCalls().dup(this.open('dup'))), this.family, this.type, this.proto);
+  }
+
+  /** Gives the descriptor away, open: this object is closed from now on. Returns -1 if it was. Python: `detach`. */
+  detach(): number {
+    const { fd } = this;
+    this.fd = -1;
+    return fd;
+  }
+
+  /** Closes the descriptor; a second call does nothing. Python: `close`. Throws OSError if the kernel reports one (it is closed then). */
+  close(): void {
+    const fd = this.detach();
+    if (fd < 0) return;
+    const error = systemCalls().close(fd);
+    // After EINTR the descriptor is gone (Linux), and a reset by the peer is no failure of closing.
+    if (error < 0 && error !== -E.EINTR && error !== -E.ECONNRESET) throw systemError(error, 'close');
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  toString(): string {
+    return `<Socket fd=${this.fd} family=${this.family} type=${this.type} proto=${this.proto}>`;
+  }
+
+  /** The descriptor, for a call that needs it open. */
+  private open(syscall: string): number {
+    if (this.fd < 0) throw closedError(syscall);
+    return this.fd;
+  }
+}
+
+/** The peer of the connection that `tryAccept` returned last: read it before the next call. */
+export function acceptedFrom(): Address {
+  return systemCalls().acceptedFrom();
+}
+
+/**
+ * Two sockets connected to each other. Python: `socket.socketpair`.
+ *
+ * @throws OSError (`EOPNOTSUPP` for families other than `AF_UNIX`).
+ */
+export function socketpair(
+  family: number = AF_UNIX,
+  type: number = SOCK_STREAM,
+  proto = 0,
+  options: SocketOptions = {},
+): [Socket, Socket] {
+  checkKind(family, type, proto, options);
+  const pair = systemCalls().socketpair(family, type, proto, options.nonblocking === true);
+  if (typeof pair === 'number') throw systemError(pair, 'socketpair');
+  return [adopt(pair[0], family, type, proto), adopt(pair[1], family, type, proto)];
+}
+
+/** How an address is written in errors: a Unix path given as URL or bytes becomes text. */
+function shownAddress(address: AddressLike): Address {
+  return address instanceof URL ? address.pathname : (address as Address);
+}
+
+function adopt(fd: number, family: number, type: number, proto: number): Socket {
+  return new Socket(family, type, proto, { fileno: fd });
+}
+
+function made(syscall: string, result: number): number {
+  if (result < 0) throw systemError(result, syscall);
+  return result;
+}
+
+function addressOrThrow(syscall: string, result: number | Address): Address {
+  if (typeof result === 'number') throw systemError(result, syscall);
+  return result;
+}
+
+function optionOf(fd: number, level: number, name: number): number {
+  const option = systemCalls().getOption(fd, level, name);
+  if (typeof option === 'number') throw systemError(option, 'getsockopt');
+  return option.value;
+}
+
+function checkKind(family: number, type: number, proto: number, options: SocketOptions): void {
+  checkInteger('family', family, 0, 0xffff);
+  checkInteger('type', type, 0, 0xf);
+  checkInteger('proto', proto, 0, 0xffff);
+  checkOptions(options);
+}
+
+function checkOptions(options: unknown): asserts options is SocketOptions {
+  if (typeof options !== 'object' || options === null) {
+    throw new TypeError(`options must be an object, not ${kindOf(options)}`);
+  }
+  const { fileno } = options as SocketOptions;
+  if (fileno !== undefined) checkInteger('fileno', fileno, 0, INT_MAX);
+}
