@@ -80,6 +80,7 @@ export default defineConfig(
       ],
       '@typescript-eslint/no-unsafe-declaration-merging': 'off', // an interface beside a class says that Future extends Promise
       '@typescript-eslint/no-empty-object-type': ['error', { allowInterfaces: 'always' }],
+      '@typescript-eslint/no-base-to-string': 'off', // reports and reprs print whatever there is
       '@typescript-eslint/require-await': 'off', // a coroutine is an async function, whether it waits or not
       'require-yield': 'off', // or a generator
       '@typescript-eslint/only-throw-error': 'off', // whatever a callback or a coroutine has thrown is passed on as it is

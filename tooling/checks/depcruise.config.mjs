@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { allowed, explain, layers } from './layers.mjs';
 
 const known = layers.flat();
@@ -63,6 +64,7 @@ export default {
     combinedDependencies: false,
     doNotFollow: { path: ['node_modules', '/dist/'] },
     exclude: { path: ['/dist/', 'tsup\\.config\\.ts$', 'jest\\.config\\.mjs$'] },
+    tsConfig: { fileName: fileURLToPath(new URL('../../tsconfig.base.json', import.meta.url)) }, // the names of the test helpers
     enhancedResolveOptions: {
       exportsFields: ['exports'],
       conditionNames: ['@tsyncio/source', 'types', 'import', 'require', 'node', 'default'],

@@ -2,7 +2,7 @@
 // the way, and a second run finds everything in place.
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const at = (...parts) => path.join(root, ...parts);
 const cache = at('node_modules', '.cache', 'tsyncio');
+const summaries = at('.turbo', 'runs');
 const env = {
   ...process.env,
   PATH: at('node_modules', '.bin') + path.delimiter + process.env.PATH,
@@ -18,6 +19,8 @@ const env = {
   DO_NOT_TRACK: '1',
   NODE_VERSION_MAJOR: process.versions.node.split('.')[0], // turbo's hash does not hold the Node version
 };
+
+const options = { cwd: root, env, stdio: 'inherit', shell: process.platform === 'win32' };
 
 /** Every task of turbo that `check` runs; the smoke test of the packed packages follows them. */
 const checks = ['build', 'typecheck', 'lint', 'publint', 'attw'];
@@ -36,16 +39,17 @@ if (command === undefined) {
 /** Builds the examples and what they use (JavaScript only), then runs the tour with the arguments given. */
 async function start() {
   bootstrap();
-  const built = run(
-    'turbo',
-    'run',
-    'build:js',
-    '--filter=examples...',
-    '--output-logs=errors-only',
-    '--log-order=grouped',
-  );
-  if (built !== 0) process.exit(built);
-  const child = spawn(process.execPath, [at('examples', 'dist', 'tour.js'), ...args], {
+  const tour = at('examples', 'dist', 'tour.js');
+  if (!existsSync(tour)) console.log('Building the packages (the first time only) ...');
+  const built = spawnSync('turbo', ['run', 'build:js', '--filter=examples...', '--output-logs=errors-only'], {
+    ...options,
+    stdio: 'pipe',
+  });
+  if (built.status !== 0) {
+    process.stderr.write(`${built.stdout}${built.stderr}`);
+    process.exit(1);
+  }
+  const child = spawn(process.execPath, [tour, ...args], {
     cwd: root,
     env,
     stdio: 'inherit',
@@ -66,13 +70,10 @@ function test() {
   finish('test', jest('test', ...args));
 }
 
-/** All that is not a unit test. Each check counts as one; the smoke test counts its own tests. */
+/** All that is not a unit test. Each check of each package counts as one, and so does each smoke test. */
 function check() {
   bootstrap();
-  const total = { passed: 0, failed: 0, skipped: 0 };
-  const turbo = run(
-    'turbo',
-    'run',
+  const total = tasks(
     ...checks,
     ...rootChecks,
     '--continue',
@@ -80,10 +81,23 @@ function check() {
     '--log-order=grouped',
     ...args,
   );
-  if (turbo === 0) total.passed += checks.length + rootChecks.length;
-  else total.failed += 1;
   add(total, jest('smoke', '--config', at('tooling', 'smoke', 'jest.config.mjs')));
   finish('check', total);
+}
+
+/** Runs tasks of turbo and counts them by the summary that turbo leaves. */
+function tasks(...parameters) {
+  rmSync(summaries, { recursive: true, force: true });
+  const status = run('turbo', 'run', ...parameters, '--summarize');
+  const counts = { passed: 0, failed: 0, skipped: 0 };
+  for (const file of existsSync(summaries) ? readdirSync(summaries) : []) {
+    for (const { execution } of JSON.parse(readFileSync(path.join(summaries, file), 'utf8')).tasks) {
+      if (execution?.exitCode === 0) counts.passed += 1;
+      else if (execution !== undefined) counts.failed += 1;
+    }
+  }
+  if (counts.failed === 0 && (status !== 0 || counts.passed === 0)) counts.failed = 1; // crashed, or ran nothing
+  return counts;
 }
 
 /** The sum of the last `test` and the last `check`, for CI. */
@@ -145,7 +159,7 @@ function add(total, counts) {
 }
 
 function run(file, ...parameters) {
-  const r = spawnSync(file, parameters, { cwd: root, env, stdio: 'inherit', shell: process.platform === 'win32' });
+  const r = spawnSync(file, parameters, options);
   if (r.error) console.error(r.error.message);
   return r.status ?? 1; // an end by a signal is a failure
 }
