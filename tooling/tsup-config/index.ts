@@ -2,11 +2,16 @@ import { defineConfig } from 'tsup';
 
 /** How every package is built: ESM and CommonJS with declarations for both. `tsup --no-dts` leaves the declarations out. */
 export function library(entry: Record<string, string> = { index: 'src/index.ts' }) {
+  const several = Object.keys(entry).length > 1;
   return defineConfig((options) => ({
     entry,
     format: ['esm', 'cjs'],
     target: 'node20', // lowers `using`
-    splitting: true, // two entries of a package share their state
+    // Several entries share their modules, and with them their state. tsup's own way to split CommonJS rewrites class fields
+    // wrongly; with `treeshake` rollup does it, and leaves them alone.
+    splitting: several,
+    treeshake: several,
+    shims: true, // gives ES modules a `__filename`, where they ask for it
     sourcemap: true,
     clean: options.clean !== false,
     // tsup 8 sets baseUrl, which TypeScript 6 reports as deprecated

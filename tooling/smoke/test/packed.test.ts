@@ -122,14 +122,16 @@ it('packs only what users need', () => {
   }
 });
 
+/** Runs a program of the app from another folder: what a package loads, it must find from its own place. */
+function node(file: string, text: string): string {
+  write(file, text);
+  return run(process.execPath, [path.join(app, file)], tmpdir()).trim();
+}
+
 it.each(names)('%s has the same names as an ES module and as CommonJS', (name) => {
-  const esm = run(process.execPath, [
-    write('names.mjs', `import * as x from '${name}';\nconsole.log(Object.keys(x).sort().join());\n`),
-  ]);
-  const cjs = run(process.execPath, [
-    write('names.cjs', `console.log(Object.keys(require('${name}')).sort().join());\n`),
-  ]);
-  expect(esm.trim()).not.toBe('');
+  const esm = node('names.mjs', `import * as x from '${name}';\nconsole.log(Object.keys(x).sort().join());\n`);
+  const cjs = node('names.cjs', `console.log(Object.keys(require('${name}')).sort().join());\n`);
+  expect(esm).not.toBe('');
   expect(cjs).toBe(esm);
 });
 
@@ -139,8 +141,23 @@ it('loads every package into one program in both forms at once', () => {
     .map((name, i) => `if (require('${name}') === m${i}) throw new Error('${name} has one form only');`)
     .join('\n');
   const source = `import { createRequire } from 'node:module';\n${imports}\nconst require = createRequire(import.meta.url);\n${requires}\n`;
-  run(process.execPath, [write('both.mjs', source)]);
+  node('both.mjs', source);
 });
+
+(names.includes('@tsyncio/socket') && process.platform === 'linux' ? it : it.skip)(
+  'reaches system calls in both forms',
+  () => {
+    const use = `
+    const [a, b] = socketpair();
+    a.send(Buffer.from('over the wire'));
+    console.log(String(b.recv(100)));
+    a.close();
+    b.close();
+  `;
+    expect(node('native.mjs', `import { socketpair } from '@tsyncio/socket';${use}`)).toBe('over the wire');
+    expect(node('native.cjs', `const { socketpair } = require('@tsyncio/socket');${use}`)).toBe('over the wire');
+  },
+);
 
 describe.each([
   ['node16', 'consumer.mts'],
