@@ -26,8 +26,11 @@ const JOBS_PER_STEP = 6;
 const MIN_TIMERS_FOR_PURGE = 100;
 const PURGE_FRACTION = 0.5;
 
-/** Receives what `callExceptionHandler` is told. `this` is not used. */
-export type ExceptionHandler<L = never> = (loop: L, context: ExceptionContext) => void;
+/** Receives what `callExceptionHandler` is told. A handler written for a base class of the loop fits a subclass, and the reverse. */
+export type ExceptionHandler<L = unknown> = {
+  // A method, whose parameters TypeScript compares in both directions.
+  handle(loop: L, context: ExceptionContext): void;
+}['handle'];
 
 /** How to make a {@link Scheduler}. */
 export interface SchedulerOptions<B extends IoBackend = NoIo> {
@@ -405,11 +408,7 @@ export class Scheduler<B extends IoBackend = NoIo> implements HandleOwner {
   private readonly drive = (): void => {
     try {
       for (;;) {
-        if (this.escaped !== null) {
-          const { error } = this.escaped;
-          this.escaped = null;
-          throw error;
-        }
+        if (this.escaped !== null) this.throwEscaped();
         if (this.batch > 0) {
           if (!this.runBatch()) return;
         }
@@ -449,6 +448,7 @@ export class Scheduler<B extends IoBackend = NoIo> implements HandleOwner {
       const job = ready.shift();
       if (this.debug) this.beginDebugJob(job);
       job.run();
+      if (this.escaped !== null) this.throwEscaped();
       this.jobsUntilCheck--;
       if (this.stepPending) {
         this.stepPending = false;
@@ -460,6 +460,12 @@ export class Scheduler<B extends IoBackend = NoIo> implements HandleOwner {
       if (this.jobsUntilCheck <= 0 && this.budgetSpent()) return false;
     }
     return true;
+  }
+
+  private throwEscaped(): never {
+    const { error } = this.escaped!;
+    this.escaped = null;
+    throw error;
   }
 
   /** Looks at the clock, and if the turn's time is over asks for another turn. */

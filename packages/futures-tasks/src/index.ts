@@ -1,0 +1,27 @@
+/**
+ * Futures, tasks and operations over the scheduler of `@tsyncio/core`: no I/O, no native code.
+ *
+ * @packageDocumentation
+ */
+export type { AnyScheduler, LoopAwaitable, Outcome, Waiter } from './awaitable.js';
+export { call, isCoroutine, isCoroutineFunction, type Awaitable, type Coroutine } from './coroutine.js';
+export { drive } from './drive.js';
+export { ensureFuture, type EnsureFutureOptions, type FutureFactory } from './ensure-future.js';
+export { Future, isFuture, type FutureOptions } from './future.js';
+export { gather, type AwaitedOf, type GatherOptions } from './gather.js';
+export {
+  allTasks,
+  currentTask,
+  enterTask,
+  leaveTask,
+  registerTask,
+  unregisterTask,
+  type RegisteredTask,
+} from './introspection.js';
+export { Operation, failedOperation, finishedOperation, operation, type OperationOptions } from './operation.js';
+export { shield } from './shield.js';
+export { sleep } from './sleep.js';
+export type { CoroutineGenerator } from './stepper.js';
+export { Task, type TaskOptions } from './task.js';
+export { TaskLoop, type TaskFactory } from './task-loop.js';
+export { wrapPromise } from './wrap-promise.js';

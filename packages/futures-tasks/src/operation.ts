@@ -1,0 +1,263 @@
+import { AsyncResource } from 'node:async_hooks';
+import { brand, CancelledError, InvalidStateError, isCancelled, isExitError, repr, RuntimeError } from '@tsyncio/core';
+import type { AnyScheduler, LoopAwaitable, Outcome, Waiter } from './awaitable.js';
+import { FutureWait } from './future-wait.js';
+import { thenOf } from './promise-waiter.js';
+import { Stepper, type CoroutineGenerator, type StepOwner } from './stepper.js';
+import { forgetFailure, watchFailure } from './unretrieved.js';
+
+/** How an {@link operation} runs. */
+export interface OperationOptions {
+  /**
+   * Run every step in the caller's async context: for operations in which user code is called, such as a protocol factory. Costs one
+   * AsyncResource; default false.
+   */
+  readonly context?: boolean | undefined;
+}
+
+/**
+ * What asyncio writes as `async def`: given back by `sleep`, `lock.acquire()`, `queue.get()`, `createConnection` and their kin.
+ *
+ * It begins at the call and runs *inside the task that awaits it*: entering and leaving it costs no iteration, and what follows its
+ * inner wait runs in the very step that resumes the awaiter. Wait for it with `await` or `yield*`, or pass it to `gather`, `waitFor` or
+ * `ensureFuture`. Errors, also those of arguments, arrive when it is awaited.
+ */
+// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging
+export interface Operation<T = unknown> extends Promise<T> {}
+
+// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging
+export class Operation<T = unknown> implements LoopAwaitable<T>, StepOwner {
+  static {
+    brand(this.prototype, 'Operation');
+  }
+  private state: Outcome = 'pending';
+  private value: unknown = undefined;
+  private waiters: Waiter | Waiter[] | null = null;
+  private stepper: Stepper | null = null;
+  /** A `cancel()` of this operation that nothing has accepted yet. */
+  private mustCancel = false;
+  private watched = false;
+
+  /** Use {@link operation}, {@link finishedOperation} or {@link failedOperation}. */
+  constructor(private readonly loop: AnyScheduler | null) {}
+
+  /** Internal: see {@link LoopAwaitable}. Only an operation that failed at once may be without a loop. */
+  get scheduler(): AnyScheduler {
+    return this.loop as AnyScheduler;
+  }
+
+  /** Internal. */
+  begin(generator: CoroutineGenerator<T>, options: OperationOptions): this {
+    const scope =
+      options.context === true ? new AsyncResource('tsyncio.Operation', { requireManualDestroy: true }) : null;
+    this.stepper = new Stepper(generator, this, scope);
+    this.stepper.start();
+    return this;
+  }
+
+  /** True once there is a result or an error, or it was cancelled. */
+  done(): boolean {
+    return this.state !== 'pending';
+  }
+
+  /** True if it ended cancelled. */
+  cancelled(): boolean {
+    return this.state === 'cancelled';
+  }
+
+  /**
+   * Asks it to end: a CancelledError is thrown at its inner wait.
+   *
+   * @returns False if it is done.
+   */
+  cancel(): boolean {
+    if (this.state !== 'pending') return false;
+    if (!this.requestCancel()) this.mustCancel = true;
+    return true;
+  }
+
+  then<A = T, B = never>(
+    onFulfilled?: ((value: T) => A | PromiseLike<A>) | null,
+    onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    return thenOf(this, onFulfilled, onRejected) as Promise<A | B>;
+  }
+
+  catch<B = never>(onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<T | B> {
+    return this.then(undefined, onRejected);
+  }
+
+  finally(onFinally?: (() => void) | null): Promise<T> {
+    return this.then().finally(onFinally);
+  }
+
+  /** For `yield* operation` in a generator coroutine. */
+  [Symbol.iterator](): Iterator<unknown, T, unknown> {
+    return new FutureWait(this);
+  }
+
+  get [Symbol.toStringTag](): string {
+    return 'Operation';
+  }
+
+  /** `<Operation pending>`, `<Operation finished result=4>`. */
+  toString(): string {
+    switch (this.state) {
+      case 'result':
+        return `<Operation finished result=${repr(this.value)}>`;
+      case 'exception':
+        return `<Operation finished exception=${repr(this.value)}>`;
+      default:
+        return `<Operation ${this.state}>`;
+    }
+  }
+
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return this.toString();
+  }
+
+  // ---- LoopAwaitable: seen by whoever waits for it --------------------------------------------------------------------------
+
+  /** Internal. */
+  outcome(): Outcome {
+    return this.state;
+  }
+
+  /** Internal. */
+  takeResult(): T {
+    if (this.state === 'cancelled') throw new CancelledError();
+    if (this.state === 'pending') throw new InvalidStateError('the operation is not done');
+    return this.value as T;
+  }
+
+  /** Internal. */
+  takeException(): unknown {
+    if (this.watched) {
+      this.watched = false;
+      forgetFailure(this);
+    }
+    return this.value;
+  }
+
+  /** Internal. */
+  addWaiter(waiter: Waiter): void {
+    if (this.waiters === null) this.waiters = waiter;
+    else if (Array.isArray(this.waiters)) this.waiters.push(waiter);
+    else this.waiters = [this.waiters, waiter];
+  }
+
+  /** Internal. */
+  requestCancel(): boolean {
+    const source = this.stepper?.source ?? null;
+    return source !== null && source.outcome() === 'pending' && source.requestCancel();
+  }
+
+  // ---- StepOwner: seen by the stepper of its generator ----------------------------------------------------------------------
+
+  /** Internal: its own request, or that of the task which awaits it. */
+  cancelRequested(): boolean {
+    return this.mustCancel || this.someWaiter((waiter) => waiter.cancelRequested());
+  }
+
+  /** Internal. */
+  cancelTaken(): void {
+    this.mustCancel = false;
+    this.someWaiter((waiter) => {
+      waiter.cancelTaken();
+      return false;
+    });
+  }
+
+  /** Internal: the task behind it learns of it when the operation has ended. */
+  cancelDelivered(): void {}
+
+  /** Internal. */
+  checkWait(source: LoopAwaitable): RuntimeError | null {
+    if (source.scheduler === null || source.scheduler === this.loop) return null;
+    return new RuntimeError(`${String(this)} got ${String(source)} attached to a different loop`);
+  }
+
+  /** Internal. */
+  waitBegun(): void {}
+
+  /** Internal. */
+  waitEnded(): void {}
+
+  /** Internal. */
+  finished(value: unknown): void {
+    this.finish('result', value);
+  }
+
+  /** Internal. */
+  failed(error: unknown): void {
+    if (isCancelled(error)) {
+      this.finish('cancelled', undefined);
+      return;
+    }
+    this.finish('exception', error);
+    if (isExitError(error)) this.loop?.abortRun(error);
+  }
+
+  /** Internal: resumes the awaiters in this very job. */
+  private finish(state: Outcome, value: unknown): void {
+    this.state = state;
+    this.value = value;
+    this.stepper = null;
+    const { waiters } = this;
+    this.waiters = null;
+    if (state === 'exception' && waiters === null && this.loop !== null) {
+      this.watched = true;
+      watchFailure(this, this.loop, { message: 'Operation exception was never retrieved', exception: value });
+    }
+    if (waiters === null) return;
+    if (Array.isArray(waiters)) for (const waiter of waiters) waiter.run();
+    else waiters.run();
+  }
+
+  private someWaiter(test: (waiter: Waiter) => boolean): boolean {
+    const { waiters } = this;
+    if (waiters === null) return false;
+    return Array.isArray(waiters) ? waiters.some(test) : test(waiters);
+  }
+}
+
+/**
+ * Starts an operation: how coroutine methods are written.
+ *
+ * @param loop - The loop whose futures it waits for.
+ * @param generator - Its body: `yield* future` waits, a bare `yield` lets one iteration pass, `return` gives the result. It must not have
+ *   been started.
+ *
+ * @example
+ * function pause(loop: TaskLoop): Operation<string> {
+ *   return operation(loop, (function* () {
+ *     yield* sleep(1);
+ *     return 'rested';
+ *   })());
+ * }
+ */
+export function operation<T>(
+  loop: AnyScheduler,
+  generator: CoroutineGenerator<T>,
+  options: OperationOptions = {},
+): Operation<T> {
+  return new Operation<T>(loop).begin(generator, options);
+}
+
+/** An operation that need not wait: done at once with `value`. */
+export function finishedOperation<T>(loop: AnyScheduler, value: T): Operation<T> {
+  const done = new Operation<T>(loop);
+  done.finished(value);
+  return done;
+}
+
+/**
+ * An operation that failed at once: argument errors arrive through the operation.
+ *
+ * @param loop - Null where the error is that there is no loop.
+ */
+export function failedOperation<T>(loop: AnyScheduler | null, error: unknown): Operation<T> {
+  const failed = new Operation<T>(loop);
+  failed.failed(error);
+  return failed;
+}

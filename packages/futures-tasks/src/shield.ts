@@ -1,0 +1,35 @@
+import type { Awaitable } from './coroutine.js';
+import { ensureFuture, type EnsureFutureOptions, type FutureFactory } from './ensure-future.js';
+import type { Future } from './future.js';
+
+/**
+ * Protects an awaitable from being cancelled together with who awaits it. asyncio: `shield`.
+ *
+ * @returns A new future that follows the inner one; cancelling it leaves the inner one alone. A future that is done is given back as it is.
+ * @throws As `ensureFuture`.
+ */
+export function shield<T>(awaitable: Awaitable<T>, options: EnsureFutureOptions = {}): Future<T> {
+  const inner = ensureFuture(awaitable, options);
+  if (inner.done()) return inner;
+  const outer = (inner.getLoop() as FutureFactory).createFuture<T>();
+  const innerDone = (): void => {
+    if (outer.cancelled()) {
+      // Nobody will ask the outer one for the inner one's error.
+      if (!inner.cancelled()) inner.exception();
+      return;
+    }
+    if (inner.cancelled()) {
+      outer.cancel();
+      return;
+    }
+    const error = inner.exception();
+    if (error === null) outer.setResult(inner.result());
+    else outer.adoptError(error);
+  };
+  const outerDone = (): void => {
+    if (!inner.done()) inner.removeDoneCallback(innerDone);
+  };
+  inner.addDoneCallback(innerDone);
+  outer.addDoneCallback(outerDone);
+  return outer;
+}

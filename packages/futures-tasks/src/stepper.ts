@@ -1,0 +1,158 @@
+import type { AsyncResource } from 'node:async_hooks';
+import { CancelledError, hasBrand, repr, RuntimeError } from '@tsyncio/core';
+import type { AnyScheduler, LoopAwaitable, Waiter } from './awaitable.js';
+import { FutureWait } from './future-wait.js';
+
+/** A generator that yields what it waits for: `yield* future`, `yield* operation`, `yield` alone for one iteration. */
+export type CoroutineGenerator<T = unknown> = Generator<unknown, T, unknown>;
+
+/** Whoever's generator is driven: a task or an operation. Internal. */
+export interface StepOwner {
+  readonly scheduler: AnyScheduler;
+  /** True if a CancelledError is due at the next wait. */
+  cancelRequested(): boolean;
+  cancelTaken(): void;
+  /** A CancelledError reaches the generator, from wherever. */
+  cancelDelivered(): void;
+  /** What is wrong with waiting for `source`, or null. */
+  checkWait(source: LoopAwaitable): RuntimeError | null;
+  /** It waits now, or no longer. */
+  waitBegun(waiter: Waiter): void;
+  waitEnded(waiter: Waiter): void;
+  finished(value: unknown): void;
+  failed(error: unknown): void;
+}
+
+/** What `yield* call(asyncFunction)` yields: native async code to be run inside the task that drives the generator. */
+export class PromiseWait {
+  constructor(readonly promise: PromiseLike<unknown>) {}
+}
+
+/** Generators that are being driven, or were: a second driver is an error, as a coroutine cannot be awaited twice. */
+const driven = new WeakSet<object>();
+
+function resume(generator: CoroutineGenerator, value: unknown, isError: boolean): IteratorResult<unknown, unknown> {
+  return isError ? generator.throw(value) : generator.next(value);
+}
+
+/** Drives a generator coroutine step by step. A job of its own: a step allocates nothing. */
+export class Stepper implements Waiter {
+  source: LoopAwaitable | null = null;
+  /** To be thrown at the next step. */
+  private error: unknown = undefined;
+
+  constructor(
+    private readonly generator: CoroutineGenerator,
+    private readonly owner: StepOwner,
+    /** The async context of the steps; null to run them in whatever context the loop is in. */
+    private readonly scope: AsyncResource | null,
+  ) {}
+
+  /** The first step, at once. */
+  start(): void {
+    if (driven.has(this.generator)) {
+      this.owner.failed(new RuntimeError('cannot reuse already awaited coroutine'));
+      return;
+    }
+    driven.add(this.generator);
+    this.advance(undefined, false);
+  }
+
+  /** The next step: what was waited for is done, or a bare yield is over. */
+  run(): void {
+    const { owner } = this;
+    if (this.source !== null) {
+      const cancelled = this.source.outcome() === 'cancelled';
+      this.source = null;
+      owner.waitEnded(this);
+      if (cancelled && !owner.cancelRequested()) owner.cancelDelivered();
+    }
+    if (owner.cancelRequested()) {
+      owner.cancelTaken();
+      owner.cancelDelivered();
+      this.error = undefined;
+      this.advance(new CancelledError(), true);
+    } else if (this.error !== undefined) {
+      const { error } = this;
+      this.error = undefined;
+      this.advance(error, true);
+    } else {
+      this.advance(undefined, false);
+    }
+  }
+
+  /** Throws a CancelledError into a generator that has not begun: its body never runs. */
+  cancelUnstarted(): void {
+    driven.add(this.generator);
+    this.advance(new CancelledError(), true);
+  }
+
+  cancelRequested(): boolean {
+    return this.owner.cancelRequested();
+  }
+
+  cancelTaken(): void {
+    this.owner.cancelTaken();
+  }
+
+  toString(): string {
+    return String(this.owner);
+  }
+
+  private advance(value: unknown, isError: boolean): void {
+    let step: IteratorResult<unknown, unknown>;
+    try {
+      step =
+        this.scope === null
+          ? resume(this.generator, value, isError)
+          : this.scope.runInAsyncScope(resume, undefined, this.generator, value, isError);
+    } catch (error) {
+      this.owner.failed(error);
+      return;
+    }
+    if (step.done === true) this.owner.finished(step.value);
+    else this.wait(step.value);
+  }
+
+  private wait(yielded: unknown): void {
+    const { owner } = this;
+    if (yielded === undefined) {
+      owner.scheduler.enqueue(this);
+    } else if (yielded instanceof FutureWait || hasBrand(yielded, 'FutureWait')) {
+      this.waitFor((yielded as FutureWait<unknown>).source);
+    } else if (yielded instanceof PromiseWait) {
+      this.waitForPromise(yielded.promise);
+    } else {
+      const hint = hasBrand(yielded, 'Future') || hasBrand(yielded, 'Operation') ? ': use yield* instead of yield' : '';
+      this.throwNext(new RuntimeError(`${String(owner)} got bad yield: ${repr(yielded)}${hint}`));
+    }
+  }
+
+  private waitFor(source: LoopAwaitable): void {
+    const { owner } = this;
+    const problem = owner.checkWait(source);
+    if (problem !== null) {
+      this.throwNext(problem);
+      return;
+    }
+    this.source = source;
+    source.addWaiter(this);
+    owner.waitBegun(this);
+    if (owner.cancelRequested() && source.requestCancel()) owner.cancelTaken();
+  }
+
+  /** The step goes on when the promise is settled, in that very step: there is no iteration in between. */
+  private waitForPromise(promise: PromiseLike<unknown>): void {
+    const { owner } = this;
+    owner.scheduler.beginStep();
+    promise.then(
+      (value) => this.advance(value, false),
+      (error: unknown) => this.advance(error, true),
+    );
+  }
+
+  private throwNext(error: unknown): void {
+    this.error = error;
+    this.owner.scheduler.enqueue(this);
+  }
+}

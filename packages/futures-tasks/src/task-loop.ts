@@ -1,0 +1,105 @@
+import { brand, isExitError, type NoIo, repr, RuntimeError, Scheduler, type IoBackend } from '@tsyncio/core';
+import type { AnyScheduler } from './awaitable.js';
+import { checkCoroutine, type Awaitable, type Coroutine } from './coroutine.js';
+import { ensureFuture } from './ensure-future.js';
+import { Future, isFuture } from './future.js';
+import { Task, type TaskOptions } from './task.js';
+import { reportFailures } from './unretrieved.js';
+
+/** Makes what stands for a coroutine in place of a {@link Task}. asyncio: the argument of `set_task_factory`. */
+export type TaskFactory = <T>(loop: TaskLoop<IoBackend>, coroutine: Coroutine<T>) => Future<T>;
+
+/**
+ * The event loop with futures and tasks, over any backend. asyncio: `BaseEventLoop` without its network half.
+ *
+ * @example
+ * const loop = new TaskLoop();
+ * console.log(await loop.runUntilComplete(async () => { await sleep(1); return 'rested'; }));
+ * loop.close();
+ */
+export class TaskLoop<B extends IoBackend = NoIo> extends Scheduler<B> {
+  static {
+    brand(this.prototype, 'TaskLoop');
+  }
+  private taskFactory: TaskFactory | null = null;
+
+  /** A pending future of this loop. asyncio: `create_future`. */
+  createFuture<T = unknown>(): Future<T> {
+    return new Future<T>({ loop: this as AnyScheduler }, this.createFuture);
+  }
+
+  /**
+   * Runs a coroutine as a task; its body begins in the next iteration. asyncio: `create_task`.
+   *
+   * @param coroutine - A function that starts the work, or a generator object.
+   * @param options - `name`, converted to text; `context`, a Context to run in.
+   * @throws TypeError if it is no coroutine, for example a promise that is already running. RuntimeError if the loop is closed.
+   */
+  createTask<T>(coroutine: Coroutine<T>, options: Omit<TaskOptions, 'loop'> = {}): Task<T> {
+    this.checkClosed();
+    if (this.taskFactory === null) {
+      return new Task<T>(coroutine, { ...options, loop: this as AnyScheduler }, this.createTask);
+    }
+    checkCoroutine('createTask', coroutine);
+    const task = this.taskFactory(this as unknown as TaskLoop<IoBackend>, coroutine) as Task<T>;
+    const { name } = options;
+    if (name !== undefined && name !== null && typeof (task as Partial<Task<T>>).setName === 'function')
+      task.setName(name);
+    return task;
+  }
+
+  /**
+   * Replaces what {@link createTask} makes; null restores {@link Task}. asyncio: `set_task_factory`.
+   *
+   * @throws TypeError if `factory` is neither a function nor null.
+   */
+  setTaskFactory(factory: TaskFactory | null): void {
+    if (factory !== null && typeof factory !== 'function') {
+      throw new TypeError(`setTaskFactory: factory must be a function or null, got ${repr(factory)}`);
+    }
+    this.taskFactory = factory;
+  }
+
+  /** The factory last set, or null. asyncio: `get_task_factory`. */
+  getTaskFactory(): TaskFactory | null {
+    return this.taskFactory;
+  }
+
+  /**
+   * Runs until `awaitable` is done. asyncio: `run_until_complete`.
+   *
+   * @param awaitable - A coroutine becomes a task of this loop.
+   * @returns The result, or rejected with the very error, or CancelledError. Rejected with a RuntimeError if the loop was stopped before, is
+   *   closed or running; TypeError for what is no awaitable; ValueError for a future of another loop.
+   */
+  async runUntilComplete<T>(awaitable: Awaitable<T>): Promise<T> {
+    this.checkRunnable();
+    const isNew = !isFuture(awaitable);
+    const future = ensureFuture(awaitable, { loop: this as never });
+    const stop = (done: Future<T>): void => {
+      // The run is ending with that very error already.
+      if (!done.cancelled() && isExitError(done.exception())) return;
+      this.stop();
+    };
+    future.addDoneCallback(stop);
+    try {
+      await this.runForever();
+    } catch (error) {
+      // The coroutine's own error is what the caller gets: no second report.
+      if (isNew && future.done() && !future.cancelled()) future.exception();
+      throw error;
+    } finally {
+      future.removeDoneCallback(stop);
+    }
+    if (!future.done()) throw new RuntimeError('Event loop stopped before Future completed.');
+    return future.result();
+  }
+
+  /** Reports failures that nobody has looked at, then closes as {@link Scheduler.close}. */
+  override close(): void {
+    const wasClosed = this.isClosed();
+    super.close();
+    if (wasClosed) return;
+    reportFailures(this as AnyScheduler);
+  }
+}

@@ -1,0 +1,372 @@
+import { AsyncResource } from 'node:async_hooks';
+import {
+  AsyncStore,
+  brand,
+  CancelledError,
+  Context,
+  copyContext,
+  getEventLoop,
+  hasBrand,
+  InvalidStateError,
+  isCancelled,
+  isExitError,
+  repr,
+  RuntimeError,
+  threadState,
+  type EntryPoint,
+} from '@tsyncio/core';
+import type { AnyScheduler, LoopAwaitable, Waiter, WaitingTask } from './awaitable.js';
+import { checkCoroutine, coroutineName, isGenerator, type Coroutine } from './coroutine.js';
+import { Future } from './future.js';
+import { addTask, removeTask } from './introspection.js';
+import { misuse } from './promise-waiter.js';
+import { Stepper, type CoroutineGenerator, type StepOwner } from './stepper.js';
+
+/** How to make a {@link Task}. */
+export interface TaskOptions {
+  /** Default: the current loop. */
+  readonly loop?: AnyScheduler | undefined;
+  /** Converted to text; default `Task-N`. */
+  readonly name?: unknown;
+  /** Context variables of the task; default a copy of the current ones. */
+  readonly context?: Context | undefined;
+}
+
+/**
+ * A coroutine that runs in the loop. asyncio: `asyncio.Task`. Made by `loop.createTask`.
+ *
+ * Each step, from one wait to the next, is one callback of the loop, and nothing else runs in between.
+ */
+export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwner {
+  static {
+    brand(this.prototype, 'Task');
+  }
+  /** Internal: a cancellation that nothing has accepted yet. */
+  mustCancel = false;
+  /** What the task waits for: usually one; several after `Promise.all` and un-awaited async calls. */
+  private waits: Waiter | Waiter[] | null = null;
+  private readonly coroutine: Coroutine<T>;
+  private readonly scope: AsyncResource;
+  private name: string;
+  private started = false;
+  private abort: AbortController | null = null;
+  /** A cancel request has aborted the signal, and the error has not reached the coroutine. */
+  private cancelPending = false;
+
+  /** @throws TypeError if `coroutine` is none. RuntimeError if the loop is closed, or there is none. */
+  constructor(coroutine: Coroutine<T>, options: TaskOptions = {}, madeBy?: EntryPoint) {
+    checkCoroutine('createTask', coroutine);
+    const { name, context } = options;
+    if (context !== undefined && !hasBrand(context, 'Context')) {
+      throw new TypeError(`createTask: context must be a Context, got ${repr(context)}`);
+    }
+    const loop = options.loop ?? (getEventLoop() as AnyScheduler);
+    super({ loop }, madeBy ?? new.target);
+    this.coroutine = coroutine;
+    this.name = name === undefined || name === null ? `Task-${++threadState.taskNumber}` : String(name);
+    const store = new AsyncStore(loop, this, context ?? copyContext(), null, null);
+    // Made inside our store, so that it holds the user's async context and ours.
+    this.scope = threadState.storage.run(store, makeScope);
+    loop.enqueue(this);
+    addTask(this);
+  }
+
+  /** The coroutine it was made of. asyncio: `Task.get_coro`. */
+  getCoro(): Coroutine<T> {
+    return this.coroutine;
+  }
+
+  /** asyncio: `Task.get_name`. */
+  getName(): string {
+    return this.name;
+  }
+
+  /** Converted to text. asyncio: `Task.set_name`. */
+  setName(name: unknown): void {
+    this.name = String(name);
+  }
+
+  /** A task's result is its coroutine's: always a RuntimeError. */
+  override setResult(_value: T): void {
+    throw new RuntimeError('Task does not support set_result operation');
+  }
+
+  /** A task's error is its coroutine's: always a RuntimeError. */
+  override setException(_error: unknown): void {
+    throw new RuntimeError('Task does not support set_exception operation');
+  }
+
+  /**
+   * Asks the task to end: a CancelledError is thrown at its wait. The coroutine may catch it and go on. asyncio: `Task.cancel`.
+   *
+   * @returns False if it is done.
+   */
+  override cancel(): boolean {
+    if (this.done()) {
+      this.markRetrieved();
+      return false;
+    }
+    if (this.abort !== null) this.abort.abort(new CancelledError());
+    this.cancelPending = true;
+    let accepted = false;
+    let undelivered = false;
+    for (const { source } of [...this.waitList()]) {
+      if (source === null) continue;
+      if (source.outcome() !== 'pending') undelivered = true;
+      else if (source.requestCancel()) accepted = true;
+    }
+    if (!accepted || undelivered) this.mustCancel = true;
+    return true;
+  }
+
+  /**
+   * Aborted when the task is asked to cancel; for what is not the loop's: `fetch(url, { signal: task.signal })`. After a cancellation has
+   * been delivered it is a new one.
+   */
+  get signal(): AbortSignal {
+    if (this.abort === null) {
+      this.abort = new AbortController();
+      if (this.cancelPending || this.cancelled()) this.abort.abort(new CancelledError());
+    }
+    return this.abort.signal;
+  }
+
+  /**
+   * Where it stands, innermost frame first: what its error remembers. asyncio: `Task.get_stack`. A suspended JavaScript function keeps
+   * no frames: a pending task gives one line naming its coroutine.
+   *
+   * @param options - `limit`: at most so many frames.
+   */
+  getStack(options: { readonly limit?: number | undefined } = {}): string[] {
+    let frames: string[];
+    if (!this.done()) frames = [`at ${coroutineName(this.coroutine)}`];
+    else if (this.outcome() === 'exception') {
+      const stack = (this.failure() as { stack?: unknown }).stack;
+      frames = typeof stack === 'string' ? stack.split('\n').filter((line) => line.startsWith('    at ')) : [];
+      frames = frames.map((line) => line.trim());
+    } else frames = [];
+    return options.limit === undefined ? frames : frames.slice(0, options.limit);
+  }
+
+  /**
+   * Writes the stack. asyncio: `Task.print_stack`.
+   *
+   * @param options - `limit` as for {@link getStack}; `file`: where to, default standard error.
+   */
+  printStack(
+    options: { readonly limit?: number | undefined; readonly file?: { write(text: string): unknown } | undefined } = {},
+  ): void {
+    const file = options.file ?? process.stderr;
+    const frames = this.getStack(options);
+    if (this.done() && this.outcome() === 'exception') {
+      const lines = [`Traceback for ${String(this)} (most recent call last):`, ...frames.map((line) => `  ${line}`)];
+      file.write(`${[...lines, String(this.failure())].join('\n')}\n`);
+    } else if (frames.length > 0) {
+      file.write(
+        `${[`Stack for ${String(this)} (most recent call last):`, ...frames.map((line) => `  ${line}`)].join('\n')}\n`,
+      );
+    } else {
+      file.write(`No stack for ${String(this)}\n`);
+    }
+  }
+
+  override get [Symbol.toStringTag](): string {
+    return 'Task';
+  }
+
+  // ---- Job: the first step --------------------------------------------------------------------------------------------------
+
+  /** Called by the loop. Internal. */
+  run(): void {
+    if (this.done()) {
+      this.scheduler.callExceptionHandler({
+        message: `Exception in callback ${String(this)}`,
+        exception: new InvalidStateError(`step(): already done: ${String(this)}`),
+        task: this,
+      });
+      return;
+    }
+    this.started = true;
+    const { coroutine } = this;
+    if (typeof coroutine !== 'function') {
+      const stepper = new Stepper(coroutine, this, this.scope);
+      if (this.mustCancel) this.cancelUnstarted(() => stepper.cancelUnstarted());
+      else stepper.start();
+    } else if (this.mustCancel) {
+      this.cancelUnstarted(() => this.failed(new CancelledError()));
+    } else {
+      this.scope.runInAsyncScope(startThunk, undefined, this, coroutine);
+    }
+  }
+
+  private cancelUnstarted(end: () => void): void {
+    this.mustCancel = false;
+    this.cancelDelivered();
+    end();
+  }
+
+  /** Takes what the coroutine function returned. Internal. */
+  follow(result: unknown): void {
+    if (hasBrand(result, 'Future') || hasBrand(result, 'Operation')) {
+      new Stepper(waitFor<T>(result as Future<T>), this, this.scope).start();
+    } else if (isGenerator(result)) {
+      new Stepper(result, this, this.scope).start();
+    } else if (
+      typeof result === 'object' &&
+      result !== null &&
+      typeof (result as { then?: unknown }).then === 'function'
+    ) {
+      this.scheduler.beginStep();
+      (result as PromiseLike<unknown>).then(
+        (value) => this.finished(value),
+        (error: unknown) => this.failed(error),
+      );
+    } else {
+      const name = coroutineName(this.coroutine);
+      throw new TypeError(`createTask: ${name}() must return a promise or a generator, got ${repr(result)}`);
+    }
+  }
+
+  // ---- What its waits and its stepper need ----------------------------------------------------------------------------------
+
+  /** Internal. */
+  addWait(waiter: Waiter): void {
+    if (this.waits === null) this.waits = waiter;
+    else if (Array.isArray(this.waits)) this.waits.push(waiter);
+    else this.waits = [this.waits, waiter];
+  }
+
+  /** Internal. */
+  removeWait(waiter: Waiter): void {
+    if (this.waits === waiter) this.waits = null;
+    else if (Array.isArray(this.waits)) {
+      const index = this.waits.indexOf(waiter);
+      if (index >= 0) this.waits.splice(index, 1);
+      if (this.waits.length === 0) this.waits = null;
+    }
+  }
+
+  /** Internal. */
+  waitBegun(waiter: Waiter): void {
+    this.addWait(waiter);
+  }
+
+  /** Internal. */
+  waitEnded(waiter: Waiter): void {
+    this.removeWait(waiter);
+  }
+
+  /** Internal. */
+  cancelRequested(): boolean {
+    return this.mustCancel;
+  }
+
+  /** Internal. */
+  cancelTaken(): void {
+    this.mustCancel = false;
+  }
+
+  /** Internal. */
+  cancelDelivered(): void {
+    if (!this.cancelPending) return;
+    this.cancelPending = false;
+    this.abort = null;
+  }
+
+  /** Internal. */
+  checkWait(source: LoopAwaitable): RuntimeError | null {
+    return misuse(this, source);
+  }
+
+  /** Internal: the coroutine returned. */
+  finished(value: unknown): void {
+    if (this.done()) return;
+    this.ended();
+    if (this.mustCancel) {
+      // Cancelled in its last step: the value is lost, as in asyncio.
+      this.mustCancel = false;
+      super.cancel();
+    } else if (hasBrand(value, 'Future') || hasBrand(value, 'Operation')) {
+      this.fail(new TypeError(`a coroutine must not return ${repr(value)}: await it`));
+    } else {
+      this.succeed(value as T);
+    }
+  }
+
+  /** Internal: the coroutine threw. */
+  failed(error: unknown): void {
+    if (this.done()) return;
+    this.ended();
+    if (isCancelled(error)) {
+      super.cancel();
+      return;
+    }
+    this.fail(error);
+    if (isExitError(error)) {
+      this.markRetrieved();
+      this.scheduler.abortRun(error);
+    }
+  }
+
+  private ended(): void {
+    this.waits = null;
+    removeTask(this);
+  }
+
+  /** As asyncio's repr: `<Task pending name='Task-1' coro=<main>>`. */
+  protected override describe(): string[] {
+    const [state, ...rest] = super.describe();
+    const parts = [this.mustCancel && !this.done() ? 'cancelling' : state!];
+    parts.splice(1, 0, `name=${repr(this.name)}`, `coro=<${this.describeCoroutine()}>`);
+    const waits = this.waitList().map(({ source }) => String(source));
+    if (waits.length > 0) parts.push(`wait_for=${waits.join(', ')}`);
+    const [first, ...others] = parts;
+    if (first!.startsWith('finished')) {
+      // asyncio shows the name before the result.
+      const [word, ...value] = first!.split(' ');
+      return [word!, ...others, value.join(' '), ...rest];
+    }
+    return [...parts, ...rest];
+  }
+
+  private describeCoroutine(): string {
+    const name = `${coroutineName(this.coroutine)}()`;
+    if (this.done()) return `${name} done`;
+    return this.started ? `${name} running` : name;
+  }
+
+  protected override snapshot(): object {
+    const copy = super.snapshot() as Record<string, unknown>;
+    // The coroutine itself may refer to this task: only its name is kept.
+    const name = coroutineName(this.coroutine);
+    Object.assign(copy, {
+      name: this.name,
+      coroutine: { [name]: () => undefined }[name],
+      waits: null,
+      mustCancel: false,
+    });
+    return copy;
+  }
+
+  private waitList(): Waiter[] {
+    if (this.waits === null) return [];
+    return Array.isArray(this.waits) ? this.waits : [this.waits];
+  }
+}
+
+function makeScope(): AsyncResource {
+  return new AsyncResource('tsyncio.Task', { requireManualDestroy: true });
+}
+
+/** The synchronous beginning of an async function, in the task's context. */
+function startThunk<T>(task: Task<T>, thunk: () => unknown): void {
+  try {
+    task.follow(thunk());
+  } catch (error) {
+    task.failed(error);
+  }
+}
+
+function* waitFor<T>(awaitable: Future<T>): CoroutineGenerator<T> {
+  return yield* awaitable;
+}
