@@ -7,6 +7,15 @@ export type { Address, AddressLike, FileDescriptorLike, Inet6Address, InetAddres
 export { fileDescriptor } from './arguments.js';
 export * from './constants.js';
 export { ipVersion } from './native/ip.js';
-export type { AcceptIo, Acceptor, ConnectIo, StreamChannel, StreamIo, StreamSink, WatchIo } from './ports.js';
-export { Socket, socketpair, type SocketOptions } from './socket.js';
-export { addReader, addWriter, removeReader, removeWriter } from './watch.js';
+export type {
+  AcceptIo,
+  Acceptor,
+  ConnectIo,
+  ConnectLoop,
+  StreamChannel,
+  StreamIo,
+  StreamSink,
+  WatchIo,
+} from './ports.js';
+export { acceptedFrom, connectError, Socket, socketpair, type SocketOptions } from './socket.js';
+export { addReader, addWriter, removeReader, removeWriter, type WatchingLoop } from './watch.js';

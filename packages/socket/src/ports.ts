@@ -12,8 +12,8 @@
  *   barrier. A callback that throws is reported through the loop's exception handler.
  * - After `stop`, `unwatch`, `stopReading` or `close` no such callback runs any more, not even one that was queued.
  */
-import type { Handle, IoBackend, OSError, Scheduler } from '@tsyncio/core';
-import type { TaskLoop } from '@tsyncio/futures-tasks';
+import type { Handle, HandleOwner, IoBackend, OSError } from '@tsyncio/core';
+import type { Future } from '@tsyncio/futures-tasks';
 
 import type { Address, AddressLike, FileDescriptorLike } from './address.js';
 import type { Socket } from './socket.js';
@@ -57,7 +57,7 @@ export interface StreamChannel {
    * backend. When it falls to 0, `onWritable` is called if watched.
    */
   readonly unsent: number;
-  /** Begins to read; idempotent. A channel is opened not reading. */
+  /** Begins to read; idempotent. A channel is opened not reading. Throws OSError if the descriptor cannot be watched any more. */
   startReading(): void;
   /** Stops reading; idempotent. What has arrived stays in the kernel (or the backend) for the next `startReading`. */
   stopReading(): void;
@@ -90,7 +90,7 @@ export interface StreamIo extends IoBackend {
    * @throws RuntimeError if a channel of this backend already uses the descriptor (the socket stays the caller's).
    * @throws OSError if the descriptor is closed (the socket stays the caller's).
    */
-  openStream(socket: Socket, sink: StreamSink, loop: Scheduler<IoBackend>): StreamChannel;
+  openStream(socket: Socket, sink: StreamSink, loop: HandleOwner): StreamChannel;
 }
 
 /** What `startAccepting` returns. */
@@ -114,8 +114,13 @@ export interface AcceptIo extends IoBackend {
     backlog: number,
     onAccept: (socket: Socket, peer: Address) => void,
     onError: (error: OSError) => void,
-    loop: Scheduler<IoBackend>,
+    loop: HandleOwner,
   ): Acceptor;
+}
+
+/** What `connect` needs of the loop: any `TaskLoop` has it. */
+export interface ConnectLoop extends HandleOwner {
+  createFuture<T>(): Future<T>;
 }
 
 /** Outgoing connections. */
@@ -127,7 +132,7 @@ export interface ConnectIo extends IoBackend {
    *
    * @throws OSError with `syscall` 'connect', `address` and `port`: `connect ECONNREFUSED 127.0.0.1:1234`.
    */
-  connect(loop: TaskLoop<IoBackend>, socket: Socket, address: AddressLike): Generator<unknown, void, unknown>;
+  connect(loop: ConnectLoop, socket: Socket, address: AddressLike): Generator<unknown, void, unknown>;
 }
 
 /**

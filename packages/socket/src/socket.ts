@@ -160,7 +160,7 @@ export class Socket {
       systemCalls().waitWritable(this.fd);
       error = -this.getsockopt(SOL_SOCKET, SO_ERROR);
     }
-    if (error < 0) throw systemError(error, 'connect', shownAddress(address));
+    if (error < 0) throw connectError(error, address);
   }
 
   /** As {@link connect}, but gives the negated error number back: 0, `-EINPROGRESS`, ... Python: `connect_ex`. */
@@ -312,7 +312,7 @@ export class Socket {
   }
 }
 
-/** The peer of the connection that `tryAccept` returned last: read it before the next call. */
+/** The peer of the connection that `tryAccept` returned last: read it before the next call. Internal. */
 export function acceptedFrom(): Address {
   return systemCalls().acceptedFrom();
 }
@@ -332,6 +332,11 @@ export function socketpair(
   const pair = systemCalls().socketpair(family, type, proto, options.nonblocking === true);
   if (typeof pair === 'number') throw systemError(pair, 'socketpair');
   return [adopt(pair[0], family, type, proto), adopt(pair[1], family, type, proto)];
+}
+
+/** The OSError of a failed connect: `connect ECONNREFUSED 127.0.0.1:80`. `negated` as {@link Socket.tryConnect} gives it. Internal. */
+export function connectError(negated: number, address: AddressLike): OSError {
+  return systemError(negated, 'connect', shownAddress(address));
 }
 
 /** How an address is written in errors: a Unix path given as URL or bytes becomes text. */

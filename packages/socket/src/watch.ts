@@ -1,10 +1,15 @@
-import { Handle, RuntimeError, type Scheduler } from '@tsyncio/core';
+import { Handle, type HandleOwner, RuntimeError } from '@tsyncio/core';
 
 import type { FileDescriptorLike } from './address.js';
 import { kindOf } from './arguments.js';
 import type { WatchIo } from './ports.js';
 
-type WatchingLoop = Scheduler<WatchIo>;
+/** What the functions below need of the loop: any loop whose backend watches descriptors has it. */
+export interface WatchingLoop extends HandleOwner {
+  readonly backend: WatchIo;
+  isClosed(): boolean;
+}
+
 type Callback<A extends unknown[]> = (...args: A) => unknown;
 
 /**

@@ -1,0 +1,17 @@
+/**
+ * Readiness: selectors over real descriptors, and the loop backend made of one.
+ *
+ * @packageDocumentation
+ */
+export { DefaultSelector } from './default-selector.js';
+export { EpollSelector } from './epoll-selector.js';
+export {
+  EVENT_READ,
+  EVENT_WRITE,
+  SelectorKey,
+  type Selector,
+  type SelectorEvent,
+  type SelectorMap,
+} from './selector.js';
+export { SelectorIo } from './selector-io.js';
+export { addReader, addWriter, removeReader, removeWriter } from '@tsyncio/socket';
