@@ -37,7 +37,7 @@ process.on('exit', () => 0);
 export const peer = net.connect(1);
 setTimeout(() => 0, 1);
 `,
-  'packages/demo/src/floating.ts': `import { TaskLoop, gather, sleep } from '@tsyncio/futures-tasks';
+  'packages/demo/src/floating.ts': `import { type TaskLoop, gather, sleep } from '@tsyncio/futures-tasks';
 export async function floating(loop: TaskLoop): Promise<void> {
   Promise.resolve(1);
   loop.createFuture<number>();

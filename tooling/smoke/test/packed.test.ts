@@ -159,6 +159,56 @@ it('loads every package into one program in both forms at once', () => {
   },
 );
 
+(names.includes('@tsyncio/futures-tasks') ? it : it.skip)('shares the running loop between both forms', () => {
+  const source = `
+    import { createRequire } from 'node:module';
+    import { TaskLoop } from '@tsyncio/futures-tasks';
+    import { getRunningLoop } from '@tsyncio/core';
+    const other = createRequire(import.meta.url)('@tsyncio/core');
+    const otherTasks = createRequire(import.meta.url)('@tsyncio/futures-tasks');
+    const loop = new TaskLoop();
+    await loop.runUntilComplete(async () => {
+      await otherTasks.sleep(0.001);
+      console.log(getRunningLoop() === loop, other.getRunningLoop() === loop, otherTasks.currentTask() !== null);
+    });
+    loop.close();
+  `;
+  expect(node('shared.mjs', source)).toBe('true true true');
+});
+
+(names.includes('tsyncio') && process.platform === 'linux' ? describe : describe.skip)('the umbrella', () => {
+  const echo = `
+    async function main() {
+      const loop = getRunningLoop();
+      const server = await loop.createServer(
+        () => {
+          let transport;
+          return { connectionMade: (t) => void (transport = t), dataReceived: (data) => transport.write(data) };
+        },
+        '127.0.0.1',
+        0,
+      );
+      const answer = loop.createFuture();
+      const [, port] = server.sockets[0].getsockname();
+      const [transport] = await loop.createConnection(() => ({ dataReceived: (data) => answer.setResult(String(data)) }), '127.0.0.1', port);
+      transport.write(Buffer.from('hello'));
+      console.log(await answer);
+      transport.close();
+      server.close();
+      await server.waitClosed();
+    }
+    run(main);
+  `;
+
+  it('echoes over TCP as an ES module', () => {
+    expect(node('echo.mjs', `import { getRunningLoop, run } from 'tsyncio';${echo}`)).toBe('hello');
+  });
+
+  it('echoes over TCP as CommonJS', () => {
+    expect(node('echo.cjs', `const { getRunningLoop, run } = require('tsyncio');${echo}`)).toBe('hello');
+  });
+});
+
 describe.each([
   ['node16', 'consumer.mts'],
   ['node16', 'consumer.cts'],
