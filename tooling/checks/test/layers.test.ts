@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
+jest.setTimeout(60_000);
 const root = path.resolve(__dirname, '../../..');
 const trees: string[] = [];
 
