@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 export type { AnyScheduler, LoopAwaitable, Outcome, Waiter } from './awaitable.js';
-export { call, isCoroutine, isCoroutineFunction, type Awaitable, type Coroutine } from './coroutine.js';
+export { call, checkCoroutine, isCoroutine, isCoroutineFunction, type Awaitable, type Coroutine } from './coroutine.js';
 export { drive } from './drive.js';
 export { ensureFuture, type EnsureFutureOptions, type FutureFactory } from './ensure-future.js';
 export { Future, isFuture, type FutureOptions } from './future.js';

@@ -38,6 +38,8 @@ function resume(generator: CoroutineGenerator, value: unknown, isError: boolean)
 /** Drives a generator coroutine step by step. A job of its own: a step allocates nothing. */
 export class Stepper implements Waiter {
   source: LoopAwaitable | null = null;
+  /** True while native async code runs, or waits, inside the generator's task. */
+  waitsForPromise = false;
   /** To be thrown at the next step. */
   private error: unknown = undefined;
 
@@ -101,6 +103,7 @@ export class Stepper implements Waiter {
 
   private advance(value: unknown, isError: boolean): void {
     let step: IteratorResult<unknown, unknown>;
+    this.waitsForPromise = false;
     try {
       step =
         this.scope === null
@@ -145,6 +148,7 @@ export class Stepper implements Waiter {
   private waitForPromise(promise: PromiseLike<unknown>): void {
     const { owner } = this;
     owner.scheduler.beginStep();
+    this.waitsForPromise = true;
     promise.then(
       (value) => this.advance(value, false),
       (error: unknown) => this.advance(error, true),

@@ -49,6 +49,8 @@ export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwn
   private readonly scope: AsyncResource;
   private name: string;
   private started = false;
+  /** Drives a generator; null for a native async function. */
+  private stepper: Stepper | null = null;
   private abort: AbortController | null = null;
   /** A cancel request has aborted the signal, and the error has not reached the coroutine. */
   private cancelPending = false;
@@ -174,6 +176,15 @@ export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwn
     return 'Task';
   }
 
+  /**
+   * True if it waits for a promise that is not the loop's: a request to cancel lands at its next wait for the loop.
+   * Not to be asked from its own step.
+   */
+  inForeignWait(): boolean {
+    if (this.done() || !this.started || this.waits !== null) return false;
+    return this.stepper === null || this.stepper.waitsForPromise;
+  }
+
   // ---- Job: the first step --------------------------------------------------------------------------------------------------
 
   /** Called by the loop. Internal. */
@@ -189,7 +200,7 @@ export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwn
     this.started = true;
     const { coroutine } = this;
     if (typeof coroutine !== 'function') {
-      const stepper = new Stepper(coroutine, this, this.scope);
+      const stepper = (this.stepper = new Stepper(coroutine, this, this.scope));
       if (this.mustCancel) this.cancelUnstarted(() => stepper.cancelUnstarted());
       else stepper.start();
     } else if (this.mustCancel) {
@@ -208,9 +219,11 @@ export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwn
   /** Takes what the coroutine function returned. Internal. */
   follow(result: unknown): void {
     if (hasBrand(result, 'Future') || hasBrand(result, 'Operation')) {
-      new Stepper(waitFor<T>(result as Future<T>), this, this.scope).start();
+      this.stepper = new Stepper(waitFor<T>(result as Future<T>), this, this.scope);
+      this.stepper.start();
     } else if (isGenerator(result)) {
-      new Stepper(result, this, this.scope).start();
+      this.stepper = new Stepper(result, this, this.scope);
+      this.stepper.start();
     } else if (
       typeof result === 'object' &&
       result !== null &&
