@@ -1,5 +1,5 @@
 import { repr } from '@tsyncio/core';
-import { currentFactory } from './ensure-future.js';
+import { currentFactory } from './current-factory.js';
 import { isGenerator } from './coroutine.js';
 import { failedOperation, operation, type Operation } from './operation.js';
 import type { CoroutineGenerator } from './stepper.js';

@@ -1,33 +1,10 @@
-import { getEventLoop, hasBrand, repr, RuntimeError, ValueError } from '@tsyncio/core';
-import type { AnyScheduler } from './awaitable.js';
+import { hasBrand, repr, ValueError } from '@tsyncio/core';
 import { isCoroutine, isForeignPromise, type Awaitable, type Coroutine } from './coroutine.js';
+import { currentFactory, type EnsureFutureOptions, type FutureFactory } from './current-factory.js';
 import { isFuture, type Future } from './future.js';
 import type { Operation } from './operation.js';
-import type { Task, TaskOptions } from './task.js';
+import type { Task } from './task.js';
 import { wrapPromise } from './wrap-promise.js';
-
-/** A loop that makes futures and tasks; overridden makers are honoured. */
-export interface FutureFactory extends AnyScheduler {
-  createFuture<T = unknown>(): Future<T>;
-  createTask<T>(coroutine: Coroutine<T>, options?: Omit<TaskOptions, 'loop'>): Future<T>;
-}
-
-/** How to make a future of something. */
-export interface EnsureFutureOptions {
-  /** Default: the loop of a future, else the current loop. */
-  readonly loop?: FutureFactory | undefined;
-}
-
-/**
- * The current loop, which must be able to make tasks.
- *
- * @throws RuntimeError if there is none.
- */
-export function currentFactory(): FutureFactory {
-  const loop = getEventLoop();
-  if (!hasBrand(loop, 'TaskLoop')) throw new RuntimeError(`${String(loop)} makes no tasks: use TaskLoop`);
-  return loop as unknown as FutureFactory;
-}
 
 /**
  * Makes sure that something runs, and gives the future of it. asyncio: `ensure_future`.

@@ -1,6 +1,7 @@
 import { brand, CancelledError, ValueError } from '@tsyncio/core';
 import type { Awaitable } from './coroutine.js';
-import { currentFactory, ensureFuture, type FutureFactory } from './ensure-future.js';
+import { currentFactory, type FutureFactory } from './current-factory.js';
+import { ensureFuture } from './ensure-future.js';
 import { Future } from './future.js';
 
 /** The value of an awaitable. */

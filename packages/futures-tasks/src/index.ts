@@ -6,7 +6,8 @@
 export type { AnyScheduler, LoopAwaitable, Outcome, Waiter } from './awaitable.js';
 export { call, checkCoroutine, isCoroutine, isCoroutineFunction, type Awaitable, type Coroutine } from './coroutine.js';
 export { drive } from './drive.js';
-export { ensureFuture, type EnsureFutureOptions, type FutureFactory } from './ensure-future.js';
+export { type EnsureFutureOptions, type FutureFactory } from './current-factory.js';
+export { ensureFuture } from './ensure-future.js';
 export { Future, isFuture, type FutureOptions } from './future.js';
 export { gather, type AwaitedOf, type GatherOptions } from './gather.js';
 export {

@@ -1,5 +1,6 @@
 import type { Awaitable } from './coroutine.js';
-import { ensureFuture, type EnsureFutureOptions, type FutureFactory } from './ensure-future.js';
+import { type EnsureFutureOptions, type FutureFactory } from './current-factory.js';
+import { ensureFuture } from './ensure-future.js';
 import type { Future } from './future.js';
 
 /**

@@ -1,5 +1,5 @@
 import { getRunningLoop, repr, ValueError, type AnyLoop } from '@tsyncio/core';
-import type { FutureFactory } from './ensure-future.js';
+import type { FutureFactory } from './current-factory.js';
 import { failedOperation, operation, type Operation } from './operation.js';
 import type { Future } from './future.js';
 import type { CoroutineGenerator } from './stepper.js';

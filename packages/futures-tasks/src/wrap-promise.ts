@@ -1,6 +1,6 @@
 import { repr } from '@tsyncio/core';
 import { isForeignPromise } from './coroutine.js';
-import { currentFactory, type EnsureFutureOptions } from './ensure-future.js';
+import { currentFactory, type EnsureFutureOptions } from './current-factory.js';
 import type { Future } from './future.js';
 
 /**
