@@ -41,7 +41,7 @@ export class Operation<T = unknown> implements LoopAwaitable<T>, StepOwner {
   /** Use {@link operation}, {@link finishedOperation} or {@link failedOperation}. */
   constructor(private readonly loop: AnyScheduler | null) {}
 
-  /** Internal: see {@link LoopAwaitable}. Only an operation that failed at once may be without a loop. */
+  /** Internal: see {@link LoopAwaitable}. Only an operation that was done at once may be without a loop. */
   get scheduler(): AnyScheduler {
     return this.loop as AnyScheduler;
   }
@@ -244,8 +244,12 @@ export function operation<T>(
   return new Operation<T>(loop).begin(generator, options);
 }
 
-/** An operation that need not wait: done at once with `value`. */
-export function finishedOperation<T>(loop: AnyScheduler, value: T): Operation<T> {
+/**
+ * An operation that need not wait: done at once with `value`.
+ *
+ * @param loop - Null spares looking for the loop: whoever waits for it needs none.
+ */
+export function finishedOperation<T>(loop: AnyScheduler | null, value: T): Operation<T> {
   const done = new Operation<T>(loop);
   done.finished(value);
   return done;
