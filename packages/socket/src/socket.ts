@@ -320,7 +320,7 @@ export function acceptedFrom(): Address {
 /**
  * Two sockets connected to each other. Python: `socket.socketpair`.
  *
- * @throws OSError (`EOPNOTSUPP` for families other than `AF_UNIX`).
+ * @throws OSError (`ENOTSUP` for families other than `AF_UNIX`).
  */
 export function socketpair(
   family: number = AF_UNIX,

@@ -1,0 +1,37 @@
+import { runProgram } from './support/child.js';
+
+const loaded = `const loaded = () => require('fs').readFileSync('/proc/self/maps', 'utf8').includes('koffi');`;
+
+describe('loading', () => {
+  test('koffi is loaded at the first descriptor, not at import', () => {
+    const { stdout, stderr, status } = runProgram(`${loaded}
+      const { Socket } = require('@tsyncio/socket');
+      console.log(loaded());
+      new Socket().close();
+      console.log(loaded());`);
+    expect({ stdout, stderr, status }).toEqual({ stdout: 'false\ntrue\n', stderr: '', status: 0 });
+  });
+
+  test('on a platform without an implementation the import works, and the first use says what is missing', () => {
+    const { stdout, stderr, status } = runProgram(`${loaded}
+      Object.defineProperty(process, 'platform', { value: 'sunos' });
+      const { Socket, ipVersion } = require('@tsyncio/socket');
+      console.log(ipVersion('::1'));
+      try { new Socket(); } catch (error) { console.log(error.message); }
+      console.log(loaded());`);
+    expect({ stderr, status }).toEqual({ stderr: '', status: 0 });
+    expect(stdout).toMatch(/^6\ntsyncio has no sockets for sunos-\w+ yet: only for Linux \(x64, arm64/);
+    expect(stdout).toMatch(/false\n$/);
+  });
+
+  test('an open poll does not keep the process alive, and is closed at its end', () => {
+    const { stdout, stderr, status, signal } = runProgram(`
+      const { socketpair } = require('@tsyncio/socket');
+      const { DescriptorPoll } = require('@tsyncio/socket/native');
+      const [a, b] = socketpair();
+      globalThis.poll = new DescriptorPoll(a.fileno());
+      poll.arm(() => {});
+      console.log('end');`);
+    expect({ stdout, stderr, status, signal }).toEqual({ stdout: 'end\n', stderr: '', status: 0, signal: null });
+  });
+});
