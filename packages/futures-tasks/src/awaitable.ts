@@ -10,6 +10,11 @@ export type Outcome = 'pending' | 'result' | 'exception' | 'cancelled';
 export interface LoopAwaitable<T = unknown> {
   /** The loop it belongs to; null for an operation that failed because there was none. */
   readonly scheduler: AnyScheduler | null;
+  /**
+   * True for an operation: it ends in the very step of its awaiter, so that nothing can come between its end and the delivery. A
+   * future is done first and delivered later; a cancellation in between takes the place of its outcome (TASK-CANCEL-06).
+   */
+  readonly endsInStep: boolean;
   /** How it stands. */
   outcome(): Outcome;
   /** The value of `'result'`. */
@@ -18,6 +23,8 @@ export interface LoopAwaitable<T = unknown> {
   takeException(): unknown;
   /** `waiter.run()` will be called when it is done; it must be pending. */
   addWaiter(waiter: Waiter): void;
+  /** Takes `waiter` back. */
+  removeWaiter(waiter: Waiter): void;
   /** Asks it to end cancelled, on behalf of its awaiter. @returns Whether it accepted. */
   requestCancel(): boolean;
 }
@@ -26,6 +33,8 @@ export interface LoopAwaitable<T = unknown> {
 export interface Waiter extends Job {
   /** What it waits for; null while it does not wait. */
   source: LoopAwaitable | null;
+  /** The task behind it, if there is one. */
+  awaitingTask(): WaitingTask | null;
   /** True if the task behind it was asked to cancel, and the error has not been thrown. */
   cancelRequested(): boolean;
   /** The error is being thrown, or the request has been passed on. */

@@ -220,6 +220,11 @@ export class Future<T = unknown> implements LoopAwaitable<T> {
   }
 
   /** Internal: see {@link LoopAwaitable}. */
+  get endsInStep(): boolean {
+    return false;
+  }
+
+  /** Internal: see {@link LoopAwaitable}. */
   outcome(): Outcome {
     return this.state;
   }
@@ -240,6 +245,12 @@ export class Future<T = unknown> implements LoopAwaitable<T> {
   addWaiter(waiter: Waiter): void {
     if (this.addDoneCallback === Future.prototype.addDoneCallback) this.addJob(waiter);
     else this.addDoneCallback(() => waiter.run());
+  }
+
+  /** Internal: see {@link LoopAwaitable}. */
+  removeWaiter(waiter: Waiter): void {
+    const kept = this.callbackList().filter((job) => job !== waiter);
+    this.callbacks = kept.length === 0 ? null : kept;
   }
 
   /** Internal: see {@link LoopAwaitable}. */

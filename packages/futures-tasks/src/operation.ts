@@ -1,8 +1,8 @@
 import { AsyncResource } from 'node:async_hooks';
 import { brand, CancelledError, InvalidStateError, isCancelled, isExitError, repr, RuntimeError } from '@tsyncio/core';
-import type { AnyScheduler, LoopAwaitable, Outcome, Waiter } from './awaitable.js';
+import type { AnyScheduler, LoopAwaitable, Outcome, Waiter, WaitingTask } from './awaitable.js';
 import { FutureWait } from './future-wait.js';
-import { thenOf } from './promise-waiter.js';
+import { misuse, thenOf } from './promise-waiter.js';
 import { Stepper, type CoroutineGenerator, type StepOwner } from './stepper.js';
 import { forgetFailure, watchFailure } from './unretrieved.js';
 
@@ -140,10 +140,26 @@ export class Operation<T = unknown> implements LoopAwaitable<T>, StepOwner {
   }
 
   /** Internal. */
+  get endsInStep(): boolean {
+    return true;
+  }
+
+  /** Internal. */
   addWaiter(waiter: Waiter): void {
+    const task = waiter.awaitingTask();
+    if (task !== null) this.refuseSelfWait(task);
     if (this.waiters === null) this.waiters = waiter;
     else if (Array.isArray(this.waiters)) this.waiters.push(waiter);
     else this.waiters = [this.waiters, waiter];
+  }
+
+  /** Internal. */
+  removeWaiter(waiter: Waiter): void {
+    if (this.waiters === waiter) this.waiters = null;
+    else if (Array.isArray(this.waiters)) {
+      const kept = this.waiters.filter((one) => one !== waiter);
+      this.waiters = kept.length === 0 ? null : kept;
+    }
   }
 
   /** Internal. */
@@ -171,8 +187,17 @@ export class Operation<T = unknown> implements LoopAwaitable<T>, StepOwner {
   /** Internal: the task behind it learns of it when the operation has ended. */
   cancelDelivered(): void {}
 
+  /** Internal: the task of its first awaiter. */
+  awaitingTask(): WaitingTask | null {
+    const { waiters } = this;
+    if (waiters === null) return null;
+    return Array.isArray(waiters) ? waiters[0]!.awaitingTask() : waiters.awaitingTask();
+  }
+
   /** Internal. */
   checkWait(source: LoopAwaitable): RuntimeError | null {
+    const task = this.awaitingTask();
+    if (task !== null) return misuse(task, source);
     if (source.scheduler === null || source.scheduler === this.loop) return null;
     return new RuntimeError(`${String(this)} got ${String(source)} attached to a different loop`);
   }
@@ -212,6 +237,13 @@ export class Operation<T = unknown> implements LoopAwaitable<T>, StepOwner {
     if (waiters === null) return;
     if (Array.isArray(waiters)) for (const waiter of waiters) waiter.run();
     else waiters.run();
+  }
+
+  /** It began to wait, at the call, for the very task that now awaits it. */
+  private refuseSelfWait(task: WaitingTask): void {
+    const source = this.stepper?.source ?? null;
+    if (source instanceof Operation) source.refuseSelfWait(task);
+    else if ((source as unknown) === task) this.stepper!.refuseWait(misuse(task, source!)!);
   }
 
   private someWaiter(test: (waiter: Waiter) => boolean): boolean {

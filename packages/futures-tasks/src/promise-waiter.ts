@@ -65,20 +65,23 @@ class PromiseWaiter implements Waiter {
     const { task } = this;
     this.source = null;
     (source.scheduler ?? task!.scheduler!).beginStep();
-    if (this.error !== undefined) {
-      this.reject(this.error);
-      return;
-    }
     if (task !== null) {
       task.removeWait(this);
-      if (task.mustCancel && !task.done()) {
+      if (task.mustCancel && !source.endsInStep && !task.done()) {
         task.mustCancel = false;
         task.cancelDelivered();
+        // Its failure, if any, was on its way to be looked at.
+        if (source.outcome() === 'exception') source.takeException();
         this.reject(new CancelledError());
         return;
       }
     }
-    this.settle(source);
+    if (this.error === undefined) this.settle(source);
+    else this.reject(this.error);
+  }
+
+  awaitingTask(): WaitingTask | null {
+    return this.task;
   }
 
   cancelRequested(): boolean {

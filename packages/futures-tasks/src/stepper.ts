@@ -1,6 +1,6 @@
 import type { AsyncResource } from 'node:async_hooks';
 import { CancelledError, hasBrand, repr, RuntimeError } from '@tsyncio/core';
-import type { AnyScheduler, LoopAwaitable, Waiter } from './awaitable.js';
+import type { AnyScheduler, LoopAwaitable, Waiter, WaitingTask } from './awaitable.js';
 import { FutureWait } from './future-wait.js';
 
 /** A generator that yields what it waits for: `yield* future`, `yield* operation`, `yield` alone for one iteration. */
@@ -12,6 +12,8 @@ export interface StepOwner {
   /** True if a CancelledError is due at the next wait. */
   cancelRequested(): boolean;
   cancelTaken(): void;
+  /** The task itself, or the one that awaits the operation. */
+  awaitingTask(): WaitingTask | null;
   /** A CancelledError reaches the generator, from wherever. */
   cancelDelivered(): void;
   /** What is wrong with waiting for `source`, or null. */
@@ -62,31 +64,43 @@ export class Stepper implements Waiter {
 
   /** The next step: what was waited for is done, or a bare yield is over. */
   run(): void {
-    const { owner } = this;
-    if (this.source !== null) {
-      const cancelled = this.source.outcome() === 'cancelled';
+    const { owner, source } = this;
+    if (source !== null) {
       this.source = null;
       owner.waitEnded(this);
-      if (cancelled && !owner.cancelRequested()) owner.cancelDelivered();
     }
-    if (owner.cancelRequested()) {
+    if (owner.cancelRequested() && source?.endsInStep !== true) {
       owner.cancelTaken();
       owner.cancelDelivered();
       this.error = undefined;
+      // The failure of what was waited for, if any, was on its way to be looked at.
+      if (source?.outcome() === 'exception') source.takeException();
       this.advance(new CancelledError(), true);
     } else if (this.error !== undefined) {
       const { error } = this;
       this.error = undefined;
       this.advance(error, true);
     } else {
+      if (source?.outcome() === 'cancelled') owner.cancelDelivered();
       this.advance(undefined, false);
     }
+  }
+
+  /** Ends the wait for `source` with an error, in the next iteration: it was found to be impossible after it had begun. */
+  refuseWait(problem: RuntimeError): void {
+    this.source!.removeWaiter(this);
+    this.source = null;
+    this.throwNext(problem);
   }
 
   /** Throws a CancelledError into a generator that has not begun: its body never runs. */
   cancelUnstarted(): void {
     driven.add(this.generator);
     this.advance(new CancelledError(), true);
+  }
+
+  awaitingTask(): WaitingTask | null {
+    return this.owner.awaitingTask();
   }
 
   cancelRequested(): boolean {

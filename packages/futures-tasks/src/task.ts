@@ -270,6 +270,11 @@ export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwn
   }
 
   /** Internal. */
+  awaitingTask(): this {
+    return this;
+  }
+
+  /** Internal. */
   cancelRequested(): boolean {
     return this.mustCancel;
   }
