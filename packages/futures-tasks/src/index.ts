@@ -4,10 +4,12 @@
  * @packageDocumentation
  */
 export type { AnyScheduler, LoopAwaitable, Outcome, Waiter } from './awaitable.js';
+export { Condition } from './condition.js';
 export { call, checkCoroutine, isCoroutine, isCoroutineFunction, type Awaitable, type Coroutine } from './coroutine.js';
 export { drive } from './drive.js';
 export { type EnsureFutureOptions, type FutureFactory } from './current-factory.js';
 export { ensureFuture } from './ensure-future.js';
+export { Event } from './event.js';
 export { Future, isFuture, type FutureOptions } from './future.js';
 export { gather, type AwaitedOf, type GatherOptions } from './gather.js';
 export {
@@ -19,7 +21,14 @@ export {
   unregisterTask,
   type RegisteredTask,
 } from './introspection.js';
+export type { ItemStore } from './item-store.js';
+export { LifoQueue } from './lifo-queue.js';
+export { Lock } from './lock.js';
 export { Operation, failedOperation, finishedOperation, operation, type OperationOptions } from './operation.js';
+export { PriorityQueue, type PriorityQueueOptions } from './priority-queue.js';
+export { QueueEmpty, QueueFull } from './queue-errors.js';
+export { Queue } from './queue.js';
+export { BoundedSemaphore, Semaphore } from './semaphore.js';
 export { shield } from './shield.js';
 export { sleep } from './sleep.js';
 export type { CoroutineGenerator } from './stepper.js';

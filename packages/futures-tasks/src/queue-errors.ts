@@ -1,0 +1,17 @@
+import { brand } from '@tsyncio/core';
+
+/** `getNowait` on a queue without items. asyncio: `asyncio.QueueEmpty`. */
+export class QueueEmpty extends Error {
+  static {
+    brand(this.prototype, 'QueueEmpty');
+    Object.defineProperty(this.prototype, 'name', { value: 'QueueEmpty', writable: true, configurable: true });
+  }
+}
+
+/** `putNowait` on a queue without room. asyncio: `asyncio.QueueFull`. */
+export class QueueFull extends Error {
+  static {
+    brand(this.prototype, 'QueueFull');
+    Object.defineProperty(this.prototype, 'name', { value: 'QueueFull', writable: true, configurable: true });
+  }
+}
