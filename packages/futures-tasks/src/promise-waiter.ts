@@ -64,7 +64,8 @@ class PromiseWaiter implements Waiter {
     const source = this.source!;
     const { task } = this;
     this.source = null;
-    (source.scheduler ?? task!.scheduler!).beginStep();
+    // Refused, it may belong to another loop: the step is one of the task's own.
+    (this.error === undefined ? source.scheduler! : task!.scheduler!).beginStep();
     if (task !== null) {
       task.removeWait(this);
       if (task.mustCancel && !source.endsInStep && !task.done()) {
