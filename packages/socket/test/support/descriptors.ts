@@ -14,13 +14,20 @@ export function openDescriptors(): string[] {
   return open.sort();
 }
 
-/** Checks after every test that it has left no descriptor open. */
-export function expectNoLeak(): void {
+/**
+ * Checks after every test that it has left no descriptor open.
+ *
+ * @param setUp - Runs before each test, inside of the check.
+ * @param tearDown - Runs after each test, before the check.
+ */
+export function expectNoLeak(setUp?: () => void, tearDown?: () => void): void {
   let before: string[] = [];
   beforeEach(() => {
     before = openDescriptors();
+    setUp?.();
   });
   afterEach(() => {
+    tearDown?.();
     expect(openDescriptors()).toEqual(before);
   });
 }

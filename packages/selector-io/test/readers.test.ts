@@ -1,0 +1,268 @@
+import { closeSync, openSync } from 'node:fs';
+
+import { ContextVar, type ExceptionContext } from '@tsyncio/core';
+import { TaskLoop } from '@tsyncio/futures-tasks';
+import { addReader, addWriter, removeReader, removeWriter, SelectorIo } from '@tsyncio/selector-io';
+import { type Socket, socketpair } from '@tsyncio/socket';
+
+import { expectNoLeak } from '../../socket/test/support/descriptors.js';
+import { thrown } from '../../socket/test/support/errors.js';
+
+let loop: TaskLoop<SelectorIo>;
+let a: Socket;
+let b: Socket;
+
+/** The first poll makes libuv open descriptors of its own: before leaks are counted. */
+beforeAll(async () => {
+  const first = new TaskLoop({ backend: new SelectorIo() });
+  const [c, d] = socketpair();
+  addReader(first, c, () => undefined);
+  first.callLater(0.01, () => first.stop());
+  await first.runForever();
+  first.close();
+  c.close();
+  d.close();
+});
+
+expectNoLeak(
+  () => {
+    loop = new TaskLoop({ backend: new SelectorIo() });
+    [a, b] = socketpair();
+  },
+  () => {
+    loop.close();
+    a.close();
+    b.close();
+  },
+);
+
+/** Runs `n` iterations of the loop. */
+async function iterations(n: number): Promise<void> {
+  for (let i = 0; i < n; i++) {
+    loop.stop();
+    await loop.runForever();
+  }
+}
+
+const bytes = Buffer.from('x');
+
+describe('watched descriptors', () => {
+  test('READER-01 READER-05 a reader runs once an iteration while there is something to read', async () => {
+    const calls: unknown[][] = [];
+    expect(addReader(loop, a, (...args: unknown[]) => void calls.push(args), 1, 'two')).toBeUndefined();
+    await iterations(2);
+    expect(calls).toEqual([]);
+    b.send(bytes);
+    await iterations(3);
+    expect(calls).toEqual([
+      [1, 'two'],
+      [1, 'two'],
+      [1, 'two'],
+    ]);
+    a.recv(1);
+    await iterations(2);
+    expect(calls).toHaveLength(3);
+    expect([removeReader(loop, a), removeReader(loop, a)]).toEqual([true, false]);
+    expect([removeWriter(loop, a), removeReader(loop, 999)]).toEqual([false, false]);
+  });
+
+  test('READER-02 a writer runs once an iteration while there is room', async () => {
+    let calls = 0;
+    addWriter(loop, a, () => void calls++);
+    await iterations(3);
+    expect(calls).toBe(3);
+    expect([removeWriter(loop, a), removeWriter(loop, a)]).toEqual([true, false]);
+    await iterations(1);
+    expect(calls).toBe(3);
+  });
+
+  test('READER-03 the second replaces the first', async () => {
+    const calls: string[] = [];
+    b.send(bytes);
+    addReader(loop, a, () => void calls.push('old'));
+    addReader(loop, a, () => void calls.push('new'));
+    await iterations(1);
+    expect(calls).toEqual(['new']);
+    expect([removeReader(loop, a), removeReader(loop, a)]).toEqual([true, false]);
+  });
+
+  test('READER-04 reader and writer are independent, the reader is first', async () => {
+    const calls: string[] = [];
+    b.send(bytes);
+    addWriter(loop, a, () => void calls.push('write'));
+    addReader(loop, a, () => void calls.push('read'));
+    await iterations(1);
+    expect(calls).toEqual(['read', 'write']);
+    expect(removeReader(loop, a)).toBe(true);
+    await iterations(1);
+    expect(calls).toEqual(['read', 'write', 'write']);
+    addReader(loop, a, () => void calls.push('read again'));
+    expect(removeWriter(loop, a)).toBe(true);
+    await iterations(1);
+    expect(calls.slice(3)).toEqual(['read again']);
+  });
+
+  test('READER-06 a number and an object are the same descriptor', async () => {
+    const calls: string[] = [];
+    b.send(bytes);
+    addReader(loop, a, () => void calls.push('object'));
+    addReader(loop, a.fileno(), () => void calls.push('number'));
+    await iterations(1);
+    expect(calls).toEqual(['number']);
+    expect(removeReader(loop, { fileno: () => a.fileno() })).toBe(true);
+  });
+
+  test.each([-1, 1.5, 'x', null, {}])('READER-07 %p is refused by all four', (file) => {
+    const calls = [
+      () => addReader(loop, file as never, () => undefined),
+      () => addWriter(loop, file as never, () => undefined),
+      () => removeReader(loop, file as never),
+      () => removeWriter(loop, file as never),
+    ];
+    for (const call of calls) expect(thrown(call).name).toBe('ValueError');
+  });
+
+  test('READER-10 on a closed loop', () => {
+    addReader(loop, a, () => undefined);
+    loop.close();
+    for (const add of [addReader, addWriter]) {
+      expect(thrown(() => add(loop, a, () => undefined))).toMatchObject({
+        name: 'RuntimeError',
+        message: 'Event loop is closed',
+      });
+    }
+    expect([removeReader(loop, a), removeWriter(loop, a)]).toEqual([false, false]);
+  });
+
+  test('READER-11 what a reader removes does not run, though it was queued', async () => {
+    const calls: string[] = [];
+    b.send(bytes);
+    addReader(loop, a, () => {
+      calls.push('read');
+      removeWriter(loop, a);
+      removeWriter(loop, b);
+    });
+    addWriter(loop, a, () => void calls.push('write'));
+    addWriter(loop, b, () => void calls.push('write b'));
+    await iterations(2);
+    expect(calls).not.toContain('write');
+    // Which of the two descriptors comes first is the kernel's choice.
+    expect(calls.filter((call) => call === 'read')).toHaveLength(2);
+    expect(calls.filter((call) => call === 'write b').length).toBeLessThanOrEqual(1);
+    removeReader(loop, a);
+  });
+
+  test('READER-12 what a reader replaces runs in the next iteration', async () => {
+    const calls: string[] = [];
+    b.send(bytes);
+    addReader(loop, a, () => {
+      calls.push('read');
+      removeReader(loop, a);
+      addWriter(loop, a, () => void calls.push('new'));
+    });
+    addWriter(loop, a, () => void calls.push('old'));
+    await iterations(1);
+    expect(calls).toEqual(['read']);
+    await iterations(1);
+    expect(calls).toEqual(['read', 'new']);
+  });
+
+  test('READER-13 queued callbacks, then descriptors, then timers', async () => {
+    const calls: string[] = [];
+    b.send(bytes);
+    loop.callLater(0, () => void calls.push('timer'));
+    addReader(loop, a, () => void calls.push('reader'));
+    loop.callSoon(() => void calls.push('soon'));
+    await iterations(1);
+    expect(calls).toEqual(['soon', 'reader', 'timer']);
+  });
+
+  test('READER-14 one that throws is reported and stays', async () => {
+    const reports: ExceptionContext[] = [];
+    loop.setExceptionHandler((_loop, context) => void reports.push(context));
+    b.send(bytes);
+    const error = new Error('boom');
+    addReader(loop, a, () => {
+      throw error;
+    });
+    await iterations(2);
+    expect(reports).toHaveLength(2);
+    expect(reports[0]).toMatchObject({ message: expect.stringContaining('Exception in callback'), exception: error });
+    expect(reports[0]!.handle).toBe(reports[1]!.handle);
+    expect(removeReader(loop, a)).toBe(true);
+  });
+
+  test('READER-15 a regular file is EPERM on epoll, and leaves nothing behind', () => {
+    const file = openSync(__filename, 'r');
+    for (const add of [addReader, addWriter]) {
+      expect(thrown(() => add(loop, file, () => undefined))).toMatchObject({ name: 'PermissionError', code: 'EPERM' });
+    }
+    expect(removeReader(loop, file)).toBe(false);
+    closeSync(file);
+    expect(thrown(() => addReader(loop, file, () => undefined))).toMatchObject({ code: 'EBADF' });
+    expect(loop.backend.active).toBe(false);
+  });
+
+  test('READER-16 removed by the object that was closed meanwhile', () => {
+    addReader(loop, a, () => undefined);
+    a.close();
+    expect(removeReader(loop, a)).toBe(true);
+    expect(thrown(() => removeReader(loop, a)).name).toBe('ValueError');
+    expect(loop.backend.active).toBe(false);
+  });
+
+  test('READER-18 it runs in the context in which it was added', async () => {
+    const variable = new ContextVar<string>('name');
+    const seen: string[] = [];
+    b.send(bytes);
+    loop.callSoon(() => {
+      variable.set('inner');
+      addReader(loop, a, () => void seen.push(variable.get('unset')));
+    });
+    await iterations(2);
+    expect(seen).toEqual(['inner']);
+    expect(variable.get('outer')).toBe('outer');
+  });
+
+  test("READER-19 the documentation's example", async () => {
+    let received = '';
+    addReader(loop, a, () => {
+      received += a.recv(100).toString();
+      removeReader(loop, a);
+      loop.stop();
+    });
+    loop.callSoon(() => b.send(Buffer.from('abc')));
+    await loop.runForever();
+    expect(received).toBe('abc');
+  });
+
+  test('a callback that is no function is a TypeError', () => {
+    for (const add of [addReader, addWriter]) {
+      expect(() => add(loop, a, 'x' as never)).toThrow(/callback must be a function, not string/);
+    }
+    expect(loop.backend.active).toBe(false);
+  });
+
+  test('added from plain Node code while the loop sleeps with nothing to watch', async () => {
+    const run = loop.runForever();
+    setTimeout(() => {
+      addReader(loop, a, () => loop.stop());
+      b.send(bytes);
+    }, 20);
+    await run;
+    removeReader(loop, a);
+  });
+
+  test('an async callback is a step: its continuation comes before the next callback', async () => {
+    const calls: string[] = [];
+    b.send(bytes);
+    addReader(loop, a, async () => {
+      calls.push('begin');
+      await Promise.resolve();
+      calls.push('end');
+    });
+    addWriter(loop, a, () => void calls.push('writer'));
+    await iterations(1);
+    expect(calls).toEqual(['begin', 'end', 'writer']);
+  });
+});
