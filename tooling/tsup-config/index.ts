@@ -1,5 +1,20 @@
 import { defineConfig } from 'tsup';
 
+/**
+ * esbuild turns a class that mentions itself into `var Future = class _Future`, and every repr and message would say `_Future`. Inside its
+ * body the class may have its own name as well.
+ */
+const classNames = {
+  name: 'class-names',
+  renderChunk(code: string) {
+    return {
+      code: code.replaceAll(/^var (\w+) = class _\1 [^]*?^};$/gm, (text, name: string) =>
+        text.replaceAll(new RegExp(`\\b_${name}\\b`, 'g'), name),
+      ),
+    };
+  },
+};
+
 /** How every package is built: ESM and CommonJS with declarations for both. `tsup --no-dts` leaves the declarations out. */
 export function library(entry: Record<string, string> = { index: 'src/index.ts' }) {
   const several = Object.keys(entry).length > 1;
@@ -11,6 +26,7 @@ export function library(entry: Record<string, string> = { index: 'src/index.ts' 
     // wrongly; with `treeshake` rollup does it, and leaves them alone.
     splitting: several,
     treeshake: several,
+    plugins: [classNames],
     shims: true, // gives ES modules a `__filename`, where they ask for it
     sourcemap: true,
     clean: options.clean !== false,
