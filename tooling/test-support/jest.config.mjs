@@ -1,0 +1,3 @@
+import { project } from '../jest-preset/index.mjs';
+
+export default project('test-support');
