@@ -1,3 +1,5 @@
+import { RuntimeError } from './errors.js';
+
 /** A job that can be called off: what a backend hands over when a descriptor is ready. */
 export interface ReadyJob {
   run(): void;
@@ -40,7 +42,13 @@ export interface IoBackend {
 /** The backend of a loop without I/O: timers and callbacks only. */
 export class NoIo implements IoBackend {
   readonly active = false;
-  attach(): void {}
+  private attached = false;
+
+  attach(): void {
+    if (this.attached) throw new RuntimeError('a backend serves one loop');
+    this.attached = true;
+  }
+
   poll(): void {}
   arm(): void {}
   disarm(): void {}
