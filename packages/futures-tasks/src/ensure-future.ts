@@ -2,6 +2,7 @@ import { hasBrand, repr, ValueError } from '@tsyncio/core';
 import { isCoroutine, isForeignPromise, type Awaitable, type Coroutine } from './coroutine.js';
 import { currentFactory, type EnsureFutureOptions, type FutureFactory } from './current-factory.js';
 import { isFuture, type Future } from './future.js';
+import { coroutineOf } from './operation-coroutine.js';
 import type { Operation } from './operation.js';
 import type { Task } from './task.js';
 import { wrapPromise } from './wrap-promise.js';
@@ -27,7 +28,7 @@ export function ensureFuture<T>(awaitable: Awaitable<T>, options: EnsureFutureOp
   if (hasBrand(awaitable, 'Operation')) {
     const operation = awaitable as Operation<T>;
     const loop = options.loop ?? (operation.scheduler as FutureFactory | null) ?? currentFactory();
-    return loop.createTask(() => operation);
+    return loop.createTask(coroutineOf(operation));
   }
   if (isCoroutine(awaitable)) return (options.loop ?? currentFactory()).createTask(awaitable as Coroutine<T>);
   if (isForeignPromise(awaitable)) return wrapPromise(awaitable as PromiseLike<T>, options);

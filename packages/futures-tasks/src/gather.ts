@@ -1,8 +1,8 @@
 import { brand, CancelledError, ValueError } from '@tsyncio/core';
-import type { Awaitable } from './coroutine.js';
+import { isCoroutine, isForeignPromise, type Awaitable } from './coroutine.js';
 import { currentFactory, type FutureFactory } from './current-factory.js';
 import { ensureFuture } from './ensure-future.js';
-import { Future } from './future.js';
+import { Future, isFuture } from './future.js';
 
 /** The value of an awaitable. */
 export type AwaitedOf<A> =
@@ -29,6 +29,9 @@ export interface GatherOptions {
 
 /** What {@link gather} gives: cancelling it cancels the children. */
 class GatheringFuture<T> extends Future<T> {
+  static {
+    brand(this.prototype, 'GatheringFuture');
+  }
   private cancelWanted = false;
 
   constructor(
@@ -45,17 +48,17 @@ class GatheringFuture<T> extends Future<T> {
     }
     let accepted = false;
     for (const child of this.children) if (child.cancel()) accepted = true;
-    // If a child swallows the request, the awaiter must be told all the same.
     if (accepted) this.cancelWanted = true;
     return accepted;
   }
 
+  /** A request that a child has accepted: however the children answer, the outcome is a CancelledError. */
   get cancelRequestedByUser(): boolean {
     return this.cancelWanted;
   }
 }
+// asyncio's own name, seen in reports.
 Object.defineProperty(GatheringFuture, 'name', { value: '_GatheringFuture' });
-brand(GatheringFuture.prototype, 'GatheringFuture');
 
 /**
  * Runs awaitables concurrently and gathers their results in order. asyncio: `gather`.
@@ -64,7 +67,7 @@ brand(GatheringFuture.prototype, 'GatheringFuture');
  * the children.
  *
  * @param args - Awaitables, and as last argument possibly options: `gather(a, b, { returnExceptions: true })`.
- * @throws TypeError for what is no awaitable. ValueError for futures of different loops.
+ * @throws TypeError for what is no awaitable, and for an unknown option. ValueError for futures of different loops.
  *
  * @example
  * const [a, b] = await gather(() => read('a'), () => read('b'));
@@ -85,7 +88,6 @@ export function gather(...args: (Awaitable | GatherOptions)[]): Future<unknown[]
   const returnExceptions = options.returnExceptions === true;
   const children: Future<unknown>[] = [];
   const known = new Map<unknown, Future<unknown>>();
-  const counted: Future<unknown>[] = [];
   let loop = options.loop;
   let finished = 0;
   // Assigned below: no child is done before this function has returned.
@@ -98,18 +100,12 @@ export function gather(...args: (Awaitable | GatherOptions)[]): Future<unknown[]
       if (!child.cancelled()) child.exception();
       return;
     }
-    if (!returnExceptions) {
-      if (child.cancelled()) {
-        outer.setException(new CancelledError());
-        return;
-      }
-      const error = child.exception();
-      if (error !== null) {
-        outer.adoptError(error);
-        return;
-      }
+    if (!returnExceptions && (child.cancelled() || child.exception() !== null)) {
+      if (child.cancelled()) outer.setException(new CancelledError());
+      else outer.adoptError(child.exception());
+      return;
     }
-    if (finished < counted.length) return;
+    if (finished < known.size) return;
     const results = children.map((one) => {
       if (one.cancelled()) return new CancelledError();
       const error = one.exception();
@@ -126,24 +122,26 @@ export function gather(...args: (Awaitable | GatherOptions)[]): Future<unknown[]
       loop ??= child.getLoop() as FutureFactory;
       if (child.getLoop() !== loop) throw new ValueError('gather: futures are tied to different event loops');
       known.set(awaitable, child);
-      counted.push(child);
+      child.addDoneCallback(childDone);
     }
     children.push(child);
   }
   outer = new GatheringFuture<unknown[]>(children, loop!);
-  for (const child of counted) child.addDoneCallback(childDone);
   return outer;
 }
 
-/** Options are the one argument that is neither a future nor a coroutine nor a promise. */
+const OPTIONS: readonly string[] = ['returnExceptions', 'loop'] satisfies (keyof GatherOptions)[];
+
+/** Takes the options off the end: the one argument that is a plain object, neither thenable nor with the methods of a generator. */
 function takeOptions(args: (Awaitable | GatherOptions)[]): GatherOptions {
   const last = args[args.length - 1];
-  if (typeof last !== 'object' || last === null || Object.getPrototypeOf(last) !== Object.prototype) return {};
-  if (
-    typeof (last as { then?: unknown }).then === 'function' ||
-    typeof (last as { next?: unknown }).next === 'function'
-  )
+  if (typeof last !== 'object' || last === null || isFuture(last) || isCoroutine(last) || isForeignPromise(last))
     return {};
+  const prototype: unknown = Object.getPrototypeOf(last);
+  if (prototype !== null && prototype !== Object.prototype) return {};
+  for (const key of Object.keys(last)) {
+    if (!OPTIONS.includes(key)) throw new TypeError(`gather: unknown option '${key}'`);
+  }
   args.pop();
   return last as GatherOptions;
 }

@@ -4,6 +4,7 @@
  * @packageDocumentation
  */
 export type { AnyScheduler, LoopAwaitable, Outcome, Waiter } from './awaitable.js';
+export { asCompleted, type AsCompletedOptions, type CompletionIterator } from './as-completed.js';
 export { Condition } from './condition.js';
 export { call, checkCoroutine, isCoroutine, isCoroutineFunction, type Awaitable, type Coroutine } from './coroutine.js';
 export { drive } from './drive.js';
@@ -24,14 +25,18 @@ export {
 export type { ItemStore } from './item-store.js';
 export { LifoQueue } from './lifo-queue.js';
 export { Lock } from './lock.js';
+export type { FutureOf } from './member-set.js';
 export { Operation, failedOperation, finishedOperation, operation, type OperationOptions } from './operation.js';
 export { PriorityQueue, type PriorityQueueOptions } from './priority-queue.js';
 export { QueueEmpty, QueueFull } from './queue-errors.js';
 export { Queue } from './queue.js';
+export { runCoroutineThreadsafe } from './run-coroutine-threadsafe.js';
 export { BoundedSemaphore, Semaphore } from './semaphore.js';
 export { shield } from './shield.js';
 export { sleep } from './sleep.js';
 export type { CoroutineGenerator } from './stepper.js';
 export { Task, type TaskOptions } from './task.js';
 export { TaskLoop, type TaskFactory } from './task-loop.js';
+export { ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION, wait, type ReturnWhen, type WaitOptions } from './wait.js';
+export { wrapFuture } from './wrap-future.js';
 export { wrapPromise } from './wrap-promise.js';

@@ -2,6 +2,7 @@ import type { Awaitable } from './coroutine.js';
 import { type EnsureFutureOptions, type FutureFactory } from './current-factory.js';
 import { ensureFuture } from './ensure-future.js';
 import type { Future } from './future.js';
+import { copyOutcome } from './outcome.js';
 
 /**
  * Protects an awaitable from being cancelled together with who awaits it. asyncio: `shield`.
@@ -19,13 +20,7 @@ export function shield<T>(awaitable: Awaitable<T>, options: EnsureFutureOptions 
       if (!inner.cancelled()) inner.exception();
       return;
     }
-    if (inner.cancelled()) {
-      outer.cancel();
-      return;
-    }
-    const error = inner.exception();
-    if (error === null) outer.setResult(inner.result());
-    else outer.adoptError(error);
+    copyOutcome(inner, outer);
   };
   const outerDone = (): void => {
     if (!inner.done()) inner.removeDoneCallback(innerDone);
