@@ -275,8 +275,15 @@ class World:
             return self.wait(env, op)
         raise ValueError(o)
 
+    def completing(self, env, ops):
+        """CPython keeps the members in a set, so that the order of several that are done already is left to chance: one stays."""
+        members = self.members(env, ops)
+        done = [item for item in members if asyncio.isfuture(item) and item.done()]
+        return done[:1] + [item for item in members if item not in done]
+
     def wait(self, env, op):
-        members = self.members(env, op['members'])
+        first_exception = op['mode'] == 'FIRST_EXCEPTION'
+        members = self.completing(env, op['members']) if first_exception else self.members(env, op['members'])
         if not members:
             return None
 
@@ -383,10 +390,7 @@ class World:
     async def as_completed(self, env, stmt):
         if not self.spend():
             return None
-        members = self.members(env, stmt['members'])
-        # CPython keeps the members in a set, so that the order of several that are done already is left to chance.
-        first = [item for item in members if asyncio.isfuture(item) and item.done()][:1]
-        members = first + [item for item in members if not (asyncio.isfuture(item) and item.done())]
+        members = self.completing(env, stmt['members'])
         for item in asyncio.as_completed(members, timeout=stmt['timeout']):
             try:
                 value = await item

@@ -67,10 +67,7 @@ function profile(
   return { name, oracle: '3.8', topics: { ...base, ...topics }, shared, delays, generators: 0.5, ...rest };
 }
 
-/**
- * All profiles. Those with `waitFor` or semaphores ask CPython 3.13; they hold no Condition besides the one that has its own
- * profile there, since `Condition` of 3.13 differs from that of 3.8.
- */
+/** All profiles. Those with `waitFor`, semaphores or conditions ask CPython 3.13, since our semantics are its own there. */
 export const profiles: readonly Profile[] = [
   profile('tasks', {}),
   profile('cancellation', { cancel: 8, try: 8, join: 5 }),
@@ -82,15 +79,14 @@ export const profiles: readonly Profile[] = [
   profile('mixed-kinds', { call: 10, join: 4, cancel: 4 }),
   profile('lock', { lock: 10 }, ['Lock']),
   profile('event', { event: 10 }, ['Event']),
-  profile('condition', { condition: 10 }, ['Lock', 'Condition']),
+  profile('condition', { condition: 10, waitfor: 1 }, ['Lock', 'Condition'], { oracle: '3.13' }),
   profile('queue', { queue: 14 }, ['Queue', 'LifoQueue', 'PriorityQueue']),
   profile('gather', { gather: 10 }, ['Event']),
   profile('shield', { shield: 10 }, ['Event']),
   profile('wait', { wait: 7, ascompleted: 5 }, ['Event']),
-  profile('all', { lock: 2, event: 2, condition: 2, queue: 4, gather: 3, shield: 2, wait: 2, ascompleted: 1 }, [
+  profile('all', { lock: 2, event: 2, queue: 4, gather: 3, shield: 2, wait: 2, ascompleted: 1 }, [
     'Lock',
     'Event',
-    'Condition',
     'Queue',
     'LifoQueue',
     'PriorityQueue',
@@ -99,8 +95,19 @@ export const profiles: readonly Profile[] = [
   profile('wait-for', { waitfor: 10 }, ['Event'], { oracle: '3.13' }),
   profile(
     'all-3.13',
-    { semaphore: 3, waitfor: 4, lock: 2, event: 2, queue: 4, gather: 3, shield: 2, wait: 2, ascompleted: 1 },
-    ['Semaphore', 'BoundedSemaphore', 'Lock', 'Event', 'Queue', 'PriorityQueue'],
+    {
+      semaphore: 3,
+      waitfor: 4,
+      lock: 2,
+      condition: 2,
+      event: 2,
+      queue: 4,
+      gather: 3,
+      shield: 2,
+      wait: 2,
+      ascompleted: 1,
+    },
+    ['Semaphore', 'BoundedSemaphore', 'Lock', 'Condition', 'Event', 'Queue', 'PriorityQueue'],
     { oracle: '3.13' },
   ),
 ];

@@ -155,24 +155,23 @@ export class World {
   }
 
   #makeShared(item: Shared): SharedObject {
-    const loop = this.#loop;
     switch (item.type) {
       case 'Lock':
-        return new Lock({ loop });
+        return new Lock();
       case 'Event':
-        return new Event({ loop });
+        return new Event();
       case 'Condition':
-        return item.lock === null ? new Condition(null, { loop }) : new Condition(this.#object(item.lock), { loop });
+        return new Condition(item.lock === null ? null : this.#object<Lock>(item.lock));
       case 'Semaphore':
-        return new Semaphore(item.value, { loop });
+        return new Semaphore(item.value);
       case 'BoundedSemaphore':
-        return new BoundedSemaphore(item.value, { loop });
+        return new BoundedSemaphore(item.value);
       case 'Queue':
-        return new Queue(item.maxsize, { loop });
+        return new Queue(item.maxsize);
       case 'LifoQueue':
-        return new LifoQueue(item.maxsize, { loop });
+        return new LifoQueue(item.maxsize);
       case 'PriorityQueue':
-        return new PriorityQueue(item.maxsize, { loop });
+        return new PriorityQueue(item.maxsize);
     }
   }
 
@@ -337,12 +336,15 @@ export class World {
 
   /** The members of `wait` and the wait itself; null without members. */
   startWait(env: Env, op: Op & { o: 'wait' }): { members: Member[]; wait: ReturnType<typeof wait> } | null {
-    const members = this.members(env, op.members) as Future<unknown>[];
+    const firstException = op.mode === 'FIRST_EXCEPTION';
+    const members = (
+      firstException ? this.completing(env, op.members) : this.members(env, op.members)
+    ) as Future<unknown>[];
     if (members.length === 0) return null;
     return { members, wait: wait(members, { timeout: op.timeout, returnWhen: op.mode }) };
   }
 
-  /** CPython keeps the members in a set, so that the order of several that are done already is left to chance: only one stays. */
+  /** CPython keeps the members in a set, so that the order of several that are done already is left to chance: one stays. */
   completing(env: Env, ops: readonly Op[]): Member[] {
     const members = this.members(env, ops);
     const done = members.filter((item) => isFuture(item) && item.done());
