@@ -1,9 +1,9 @@
 import { closeSync, openSync } from 'node:fs';
 
 import { DefaultSelector, EpollSelector, EVENT_READ, EVENT_WRITE, SelectorKey } from '@tsyncio/selector-io';
-import { Socket, socketpair } from '@tsyncio/socket';
+import { type Socket, socketpair } from '@tsyncio/socket';
+import { leakAudit } from '@tsyncio/test-support';
 
-import { expectNoLeak } from '../../socket/test/support/descriptors.js';
 import { thrown } from '../../socket/test/support/errors.js';
 
 const BOTH = EVENT_READ | EVENT_WRITE;
@@ -11,17 +11,18 @@ let selector: EpollSelector;
 let a: Socket;
 let b: Socket;
 
-expectNoLeak(
-  () => {
-    selector = new EpollSelector();
-    [a, b] = socketpair();
-  },
-  () => {
-    selector.close();
-    a.close();
-    b.close();
-  },
-);
+beforeEach(() => {
+  selector = new EpollSelector();
+  [a, b] = socketpair();
+});
+
+afterEach(() => {
+  selector.close();
+  a.close();
+  b.close();
+});
+
+leakAudit();
 
 const bytes = Buffer.from('x');
 

@@ -4,45 +4,27 @@ import { ContextVar, type ExceptionContext } from '@tsyncio/core';
 import { TaskLoop } from '@tsyncio/futures-tasks';
 import { addReader, addWriter, removeReader, removeWriter, SelectorIo } from '@tsyncio/selector-io';
 import { type Socket, socketpair } from '@tsyncio/socket';
+import { leakAudit } from '@tsyncio/test-support';
 
-import { expectNoLeak } from '../../socket/test/support/descriptors.js';
 import { thrown } from '../../socket/test/support/errors.js';
+import { iterations } from './support/loops.js';
 
 let loop: TaskLoop<SelectorIo>;
 let a: Socket;
 let b: Socket;
 
-/** The first poll makes libuv open descriptors of its own: before leaks are counted. */
-beforeAll(async () => {
-  const first = new TaskLoop({ backend: new SelectorIo() });
-  const [c, d] = socketpair();
-  addReader(first, c, () => undefined);
-  first.callLater(0.01, () => first.stop());
-  await first.runForever();
-  first.close();
-  c.close();
-  d.close();
+beforeEach(() => {
+  loop = new TaskLoop({ backend: new SelectorIo() });
+  [a, b] = socketpair();
 });
 
-expectNoLeak(
-  () => {
-    loop = new TaskLoop({ backend: new SelectorIo() });
-    [a, b] = socketpair();
-  },
-  () => {
-    loop.close();
-    a.close();
-    b.close();
-  },
-);
+afterEach(() => {
+  loop.close();
+  a.close();
+  b.close();
+});
 
-/** Runs `n` iterations of the loop. */
-async function iterations(n: number): Promise<void> {
-  for (let i = 0; i < n; i++) {
-    loop.stop();
-    await loop.runForever();
-  }
-}
+leakAudit();
 
 const bytes = Buffer.from('x');
 
@@ -50,17 +32,17 @@ describe('watched descriptors', () => {
   test('READER-01 READER-05 a reader runs once an iteration while there is something to read', async () => {
     const calls: unknown[][] = [];
     expect(addReader(loop, a, (...args: unknown[]) => void calls.push(args), 1, 'two')).toBeUndefined();
-    await iterations(2);
+    await iterations(loop, 2);
     expect(calls).toEqual([]);
     b.send(bytes);
-    await iterations(3);
+    await iterations(loop, 3);
     expect(calls).toEqual([
       [1, 'two'],
       [1, 'two'],
       [1, 'two'],
     ]);
     a.recv(1);
-    await iterations(2);
+    await iterations(loop, 2);
     expect(calls).toHaveLength(3);
     expect([removeReader(loop, a), removeReader(loop, a)]).toEqual([true, false]);
     expect([removeWriter(loop, a), removeReader(loop, 999)]).toEqual([false, false]);
@@ -69,10 +51,10 @@ describe('watched descriptors', () => {
   test('READER-02 a writer runs once an iteration while there is room', async () => {
     let calls = 0;
     addWriter(loop, a, () => void calls++);
-    await iterations(3);
+    await iterations(loop, 3);
     expect(calls).toBe(3);
     expect([removeWriter(loop, a), removeWriter(loop, a)]).toEqual([true, false]);
-    await iterations(1);
+    await iterations(loop, 1);
     expect(calls).toBe(3);
   });
 
@@ -81,7 +63,7 @@ describe('watched descriptors', () => {
     b.send(bytes);
     addReader(loop, a, () => void calls.push('old'));
     addReader(loop, a, () => void calls.push('new'));
-    await iterations(1);
+    await iterations(loop, 1);
     expect(calls).toEqual(['new']);
     expect([removeReader(loop, a), removeReader(loop, a)]).toEqual([true, false]);
   });
@@ -91,14 +73,14 @@ describe('watched descriptors', () => {
     b.send(bytes);
     addWriter(loop, a, () => void calls.push('write'));
     addReader(loop, a, () => void calls.push('read'));
-    await iterations(1);
+    await iterations(loop, 1);
     expect(calls).toEqual(['read', 'write']);
     expect(removeReader(loop, a)).toBe(true);
-    await iterations(1);
+    await iterations(loop, 1);
     expect(calls).toEqual(['read', 'write', 'write']);
     addReader(loop, a, () => void calls.push('read again'));
     expect(removeWriter(loop, a)).toBe(true);
-    await iterations(1);
+    await iterations(loop, 1);
     expect(calls.slice(3)).toEqual(['read again']);
   });
 
@@ -107,7 +89,7 @@ describe('watched descriptors', () => {
     b.send(bytes);
     addReader(loop, a, () => void calls.push('object'));
     addReader(loop, a.fileno(), () => void calls.push('number'));
-    await iterations(1);
+    await iterations(loop, 1);
     expect(calls).toEqual(['number']);
     expect(removeReader(loop, { fileno: () => a.fileno() })).toBe(true);
   });
@@ -144,7 +126,7 @@ describe('watched descriptors', () => {
     });
     addWriter(loop, a, () => void calls.push('write'));
     addWriter(loop, b, () => void calls.push('write b'));
-    await iterations(2);
+    await iterations(loop, 2);
     expect(calls).not.toContain('write');
     // Which of the two descriptors comes first is the kernel's choice.
     expect(calls.filter((call) => call === 'read')).toHaveLength(2);
@@ -161,9 +143,9 @@ describe('watched descriptors', () => {
       addWriter(loop, a, () => void calls.push('new'));
     });
     addWriter(loop, a, () => void calls.push('old'));
-    await iterations(1);
+    await iterations(loop, 1);
     expect(calls).toEqual(['read']);
-    await iterations(1);
+    await iterations(loop, 1);
     expect(calls).toEqual(['read', 'new']);
   });
 
@@ -173,7 +155,7 @@ describe('watched descriptors', () => {
     loop.callLater(0, () => void calls.push('timer'));
     addReader(loop, a, () => void calls.push('reader'));
     loop.callSoon(() => void calls.push('soon'));
-    await iterations(1);
+    await iterations(loop, 1);
     expect(calls).toEqual(['soon', 'reader', 'timer']);
   });
 
@@ -185,7 +167,7 @@ describe('watched descriptors', () => {
     addReader(loop, a, () => {
       throw error;
     });
-    await iterations(2);
+    await iterations(loop, 2);
     expect(reports).toHaveLength(2);
     expect(reports[0]).toMatchObject({ message: expect.stringContaining('Exception in callback'), exception: error });
     expect(reports[0]!.handle).toBe(reports[1]!.handle);
@@ -219,7 +201,7 @@ describe('watched descriptors', () => {
       variable.set('inner');
       addReader(loop, a, () => void seen.push(variable.get('unset')));
     });
-    await iterations(2);
+    await iterations(loop, 2);
     expect(seen).toEqual(['inner']);
     expect(variable.get('outer')).toBe('outer');
   });
@@ -262,7 +244,7 @@ describe('watched descriptors', () => {
       calls.push('end');
     });
     addWriter(loop, a, () => void calls.push('writer'));
-    await iterations(1);
+    await iterations(loop, 1);
     expect(calls).toEqual(['begin', 'end', 'writer']);
   });
 });

@@ -1,25 +1,14 @@
 import { socketpair } from '@tsyncio/socket';
+import { leakAudit } from '@tsyncio/test-support';
 
 import { DescriptorPoll } from '../src/native/descriptor-poll.js';
-import { expectNoLeak } from './support/descriptors.js';
 
 /** Rounds of Node's loop. */
 const rounds = async (n: number): Promise<void> => {
   for (let i = 0; i < n; i++) await new Promise((resolve) => setTimeout(resolve, 2));
 };
 
-/** libuv's own descriptors appear with the first poll: let them appear before leaks are counted. */
-beforeAll(async () => {
-  const [a, b] = socketpair();
-  const poll = new DescriptorPoll(a.fileno());
-  poll.arm(() => undefined);
-  await rounds(2);
-  poll.close();
-  a.close();
-  b.close();
-});
-
-expectNoLeak();
+leakAudit();
 
 describe('DescriptorPoll', () => {
   test('calls while the descriptor is readable, until disarmed; then no more, and again when armed', async () => {

@@ -1,10 +1,20 @@
-import { runProgram } from './support/child.js';
+import { type CompiledPackages, runProgram } from '@tsyncio/test-support';
+
+import { compileWithNative } from './support/programs.js';
 
 const loaded = `const loaded = () => require('fs').readFileSync('/proc/self/maps', 'utf8').includes('koffi');`;
 
+let packages: CompiledPackages;
+beforeAll(() => {
+  packages = compileWithNative();
+});
+afterAll(() => packages.remove());
+
+const run = (program: string) => runProgram(program, { cwd: packages.folder, type: 'commonjs' });
+
 describe('loading', () => {
-  test('koffi is loaded at the first descriptor, not at import', () => {
-    const { stdout, stderr, status } = runProgram(`${loaded}
+  test('koffi is loaded at the first descriptor, not at import', async () => {
+    const { stdout, stderr, status } = await run(`${loaded}
       const { Socket } = require('@tsyncio/socket');
       console.log(loaded());
       new Socket().close();
@@ -12,8 +22,8 @@ describe('loading', () => {
     expect({ stdout, stderr, status }).toEqual({ stdout: 'false\ntrue\n', stderr: '', status: 0 });
   });
 
-  test('on a platform without an implementation the import works, and the first use says what is missing', () => {
-    const { stdout, stderr, status } = runProgram(`${loaded}
+  test('on a platform without an implementation the import works, and the first use says what is missing', async () => {
+    const { stdout, stderr, status } = await run(`${loaded}
       Object.defineProperty(process, 'platform', { value: 'sunos' });
       const { Socket, ipVersion } = require('@tsyncio/socket');
       console.log(ipVersion('::1'));
@@ -24,8 +34,8 @@ describe('loading', () => {
     expect(stdout).toMatch(/false\n$/);
   });
 
-  test('an open poll does not keep the process alive, and is closed at its end', () => {
-    const { stdout, stderr, status, signal } = runProgram(`
+  test('an open poll does not keep the process alive, and is closed at its end', async () => {
+    const { stdout, stderr, status, signal } = await run(`
       const { socketpair } = require('@tsyncio/socket');
       const { DescriptorPoll } = require('@tsyncio/socket/native');
       const [a, b] = socketpair();

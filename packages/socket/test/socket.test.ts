@@ -29,11 +29,11 @@ import {
   type Address,
   type InetAddress,
 } from '@tsyncio/socket';
+import { leakAudit } from '@tsyncio/test-support';
 
-import { expectNoLeak } from './support/descriptors.js';
 import { thrown } from './support/errors.js';
 
-expectNoLeak();
+leakAudit();
 
 const directory = mkdtempSync(join(tmpdir(), 'tsyncio-socket-'));
 afterAll(() => rmSync(directory, { recursive: true }));

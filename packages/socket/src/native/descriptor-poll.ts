@@ -21,16 +21,21 @@ const READABLE = { readable: true };
 
 /** Polls that are open in this thread, to be closed when it ends (rule 7). `terminate()` of a worker runs no hook: see README. */
 const open = new Set<DescriptorPoll>();
-
 const host = new NodeHost();
-let hooked = false;
+let forgetExit: (() => void) | null = null;
 
-function closeAtExit(): void {
-  if (hooked) return;
-  hooked = true;
-  host.onExit(() => {
-    for (const poll of open) poll.close();
+function opened(poll: DescriptorPoll): void {
+  open.add(poll);
+  forgetExit ??= host.onExit(() => {
+    for (const each of open) each.close();
   });
+}
+
+function closed(poll: DescriptorPoll): void {
+  open.delete(poll);
+  if (open.size > 0) return;
+  forgetExit?.();
+  forgetExit = null;
 }
 
 /**
@@ -45,23 +50,22 @@ export class DescriptorPoll {
   private handle: node.PollHandle | null = null;
   private started = false;
   private onReadable: (() => void) | null = null;
-  private closed = false;
+  private isClosed = false;
 
   /** @param fd - A pollable descriptor (rule 1), which must stay open until {@link close}. */
   constructor(private readonly fd: number) {}
 
   /** Calls `callback`, which must only schedule, when the descriptor is readable; again and again until {@link disarm}. */
   arm(callback: () => void): void {
-    if (this.closed) return;
+    if (this.isClosed) return;
     this.onReadable = callback;
     if (this.started) return;
     this.started = true;
     if (this.handle === null) {
       pinAddon();
-      closeAtExit();
       this.handle = koffi().node.poll(this.fd, READABLE, this.fire);
       this.handle.unref();
-      open.add(this);
+      opened(this);
     } else {
       this.handle.start(READABLE, this.fire);
     }
@@ -74,13 +78,13 @@ export class DescriptorPoll {
 
   /** Ends the poll for good; idempotent. The descriptor may be closed after it. */
   close(): void {
-    this.closed = true;
+    this.isClosed = true;
     this.onReadable = null;
     this.started = false;
     const { handle } = this;
     if (handle === null) return;
     this.handle = null;
-    open.delete(this);
+    closed(this);
     handle.close();
   }
 
