@@ -4,7 +4,7 @@ import type { TimerHandle } from './handle.js';
  * A binary heap of timers, ordered by deadline only.
  *
  * Timers of one deadline come out in the order that CPython's `heapq` gives them, which is not the order of registration: seven timers A
- * to G on one deadline run as A C G F B D E. So a pop moves the last entry to the root, sinks it *to the bottom* along the smaller
+ * to G on one deadline, with a later timer behind them, run as A C G F B D E. So a pop moves the last entry to the root, sinks it *to the bottom* along the smaller
  * children (the right one when equal), and lets it rise from there, as `heapq` does; the textbook sink gives another order.
  */
 export class TimerHeap {
