@@ -102,7 +102,7 @@ export class ConcurrentFuture<T = unknown> {
     return new Promise<T>((resolve, reject) => {
       this.addDoneCallback(() => {
         if (this.state === 'cancelled') reject(new CancelledError());
-        else if (this.failed) reject(this.error as Error);
+        else if (this.failed) reject(this.error);
         else resolve(this.value as T);
       });
     });

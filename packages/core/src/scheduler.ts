@@ -1,3 +1,4 @@
+/* eslint-disable @typescript-eslint/unbound-method -- methods are named, never called: a stack is cut below them */
 import { AsyncResource } from 'node:async_hooks';
 import { brand } from './brand.js';
 import { nodeClock, type Clock } from './clock.js';
@@ -129,7 +130,7 @@ export class Scheduler<B extends IoBackend = NoIo> implements HandleOwner {
     try {
       this.checkRunnable();
     } catch (error) {
-      return Promise.reject(error as Error);
+      return Promise.reject(error);
     }
     return this.startRun();
   }
@@ -197,7 +198,7 @@ export class Scheduler<B extends IoBackend = NoIo> implements HandleOwner {
   callSoon<A extends unknown[]>(callback: Callback<A>, ...args: A): Handle {
     this.checkCall('callSoon', callback);
     if (this.debug) this.checkThread();
-    const handle = new Handle(callback as Callback<never[]>, args, this, undefined, this.callSoon as Callback<never[]>);
+    const handle = new Handle(callback, args, this, undefined, this.callSoon);
     this.push(handle);
     return handle;
   }
@@ -209,7 +210,7 @@ export class Scheduler<B extends IoBackend = NoIo> implements HandleOwner {
   callSoonThreadsafe<A extends unknown[]>(callback: Callback<A>, ...args: A): Handle {
     this.checkCall('callSoonThreadsafe', callback);
     const madeBy = this.callSoonThreadsafe as Callback<never[]>;
-    const handle = new Handle(callback as Callback<never[]>, args, this, undefined, madeBy);
+    const handle = new Handle(callback, args, this, undefined, madeBy);
     this.push(handle);
     return handle;
   }
@@ -226,7 +227,7 @@ export class Scheduler<B extends IoBackend = NoIo> implements HandleOwner {
     checkSeconds('callLater', 'delay', delay);
     this.checkCall('callLater', callback);
     if (this.debug) this.warnMilliseconds(delay);
-    return this.addTimer(this.time() + delay, callback as Callback<never[]>, args, this.callLater as Callback<never[]>);
+    return this.addTimer(this.time() + delay, callback, args, this.callLater);
   }
 
   /**
@@ -239,7 +240,7 @@ export class Scheduler<B extends IoBackend = NoIo> implements HandleOwner {
   callAt<A extends unknown[]>(when: number, callback: Callback<A>, ...args: A): TimerHandle {
     checkSeconds('callAt', 'when', when);
     this.checkCall('callAt', callback);
-    return this.addTimer(when, callback as Callback<never[]>, args, this.callAt as Callback<never[]>);
+    return this.addTimer(when, callback, args, this.callAt);
   }
 
   /** The loop's clock: seconds, monotonic, with an arbitrary origin. A subclass may override it. asyncio: `time`. */

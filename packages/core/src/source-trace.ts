@@ -13,7 +13,7 @@ export function captureSource(below: EntryPoint): readonly string[] {
   const holder: { stack?: string } = {};
   const limit = Error.stackTraceLimit;
   Error.stackTraceLimit = MAX_FRAMES;
-  Error.captureStackTrace(holder, below as (...args: never[]) => unknown);
+  Error.captureStackTrace(holder, below);
   Error.stackTraceLimit = limit;
   return (holder.stack ?? '')
     .split('\n')
