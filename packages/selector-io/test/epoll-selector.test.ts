@@ -268,6 +268,18 @@ describe('EpollSelector selects', () => {
     expect(selector.select(0)).toEqual([[key, events]]);
   });
 
+  test('SEL-32 an event for a descriptor that is not in the map is dropped', () => {
+    const copy = a.dup();
+    const fd = a.fileno();
+    selector.register(fd, EVENT_READ);
+    a.close(); // the kernel still reports it, because the copy keeps it open
+    b.send(bytes);
+    expect(selector.select(0)).toHaveLength(1);
+    selector.unregister(fd);
+    expect(selector.select(0)).toEqual([]);
+    copy.close();
+  });
+
   test('SEL-34 more than 1024 at once', () => {
     const pairs: [Socket, Socket][] = [];
     for (let i = 0; i < 700; i++) pairs.push(socketpair());

@@ -1,6 +1,6 @@
 import { closeSync, openSync } from 'node:fs';
 
-import { ContextVar, type ExceptionContext } from '@tsyncio/core';
+import { ContextVar, type ExceptionContext, Handle } from '@tsyncio/core';
 import { TaskLoop } from '@tsyncio/futures-tasks';
 import { addReader, addWriter, removeReader, removeWriter, SelectorIo } from '@tsyncio/selector-io';
 import { type Socket, socketpair } from '@tsyncio/socket';
@@ -247,4 +247,15 @@ describe('watched descriptors', () => {
     await iterations(loop, 1);
     expect(calls).toEqual(['begin', 'end', 'writer']);
   });
+});
+
+test('READER-17 a handle that was cancelled by other means is unregistered when its descriptor is reported', async () => {
+  const handles = [new Handle(() => undefined, [], loop), new Handle(() => undefined, [], loop)] as const;
+  loop.backend.addReader(a, handles[0]);
+  loop.backend.addWriter(a, handles[1]);
+  b.send(bytes);
+  for (const handle of handles) handle.cancel();
+  await iterations(loop, 1);
+  expect(loop.backend.active).toBe(false);
+  expect([removeReader(loop, a), removeWriter(loop, a)]).toEqual([false, false]);
 });
