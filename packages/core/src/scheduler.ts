@@ -551,8 +551,10 @@ export class Scheduler<B extends IoBackend = NoIo> implements HandleOwner {
     }
     let timer = timers.peek();
     if (timer === undefined) return;
-    const end = this.time() + this.clock.resolution;
-    for (; timer !== undefined && timer.deadline < end; timer = timers.peek()) {
+    const now = this.time();
+    // Far from the clock's origin the sum may be `now` itself, and what is due now must still be due.
+    const end = now + this.clock.resolution;
+    for (; timer !== undefined && (timer.deadline < end || timer.deadline <= now); timer = timers.peek()) {
       timers.pop().scheduled = false;
       if (timer.cancelled()) this.cancelledTimers--;
       this.ready.push(timer);

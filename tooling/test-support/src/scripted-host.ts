@@ -2,6 +2,9 @@ import type { Host } from '@tsyncio/core';
 import { quiet } from './quiet.js';
 import { VirtualClock } from './virtual-clock.js';
 
+/** More than any test needs. */
+const MAX_TURNS = 100_000;
+
 /**
  * A host whose turns happen when the test says so and whose alarm rings at once, the clock jumping to its time. What the loop asks of
  * its host is written down in {@link log}.
@@ -67,7 +70,8 @@ export class ScriptedHost implements Host {
     };
     run.then(settle, settle);
     await quiet();
-    while (!settled) {
+    for (let turns = 0; !settled; turns++) {
+      if (turns === MAX_TURNS) throw new Error('the loop spins');
       if (this.turns.length > 0) await this.turn();
       else if (this.alarm !== null) await this.ring();
       else throw new Error('the loop sleeps for ever');
