@@ -1,0 +1,164 @@
+import { logger, repr, ValueError } from '@tsyncio/core';
+import { operation, type Operation } from '@tsyncio/futures-tasks';
+import {
+  AF_INET6,
+  AF_UNSPEC,
+  IPPROTO_IPV6,
+  IPV6_V6ONLY,
+  SO_REUSEADDR,
+  SO_REUSEPORT,
+  SOCK_STREAM,
+  Socket,
+  SOL_SOCKET,
+} from '@tsyncio/socket';
+import {
+  checkFactory,
+  checkStreamSocket,
+  discardSocket,
+  endpointArguments,
+  streamAddresses,
+  type ProtocolFactory,
+  type StreamAddress,
+} from '@tsyncio/transports-protocols';
+
+import { Server, type ServingLoop } from './server.js';
+
+/** The options of {@link createServer}. */
+export interface ServerOptions {
+  /** `AF_INET` or `AF_INET6`; default 0, which takes both. */
+  readonly family?: number | undefined;
+  /** Connections that may wait to be accepted, and how many are accepted in one iteration. Default 100. */
+  readonly backlog?: number | undefined;
+  /** SO_REUSEADDR: bind although old connections of the port linger. Default (null) true; false leaves the option off. */
+  readonly reuseAddress?: boolean | null | undefined;
+  /** SO_REUSEPORT: several servers share a port. Default false. */
+  readonly reusePort?: boolean | null | undefined;
+  /** False: bind only; connections are refused until `startServing` or `serveForever`. Default true. */
+  readonly startServing?: boolean | undefined;
+  /** A bound stream socket to use in place of host and port. The server owns it from then on. */
+  readonly sock?: Socket | null | undefined;
+}
+
+const OPTIONS = ['family', 'backlog', 'reuseAddress', 'reusePort', 'startServing', 'sock'];
+const DEFAULT_BACKLOG = 100;
+const BACKLOG_MAX = 0x7fffffff;
+
+/** Where a server listens: an IP literal, several, or null (or '') for all interfaces of this machine. */
+export type Hosts = string | null | Iterable<string | null>;
+
+/**
+ * Starts a TCP server. asyncio: `loop.create_server`.
+ *
+ * The factory is called for every connection. Its protocol's callbacks run in the async context of this call.
+ *
+ * @param host - See {@link Hosts}. All interfaces means one socket for IPv4 and one for IPv6. Equal hosts are bound once.
+ * @param port - 0 to 65535; 0 or null lets the kernel choose one for each socket: see `server.sockets`.
+ * @returns The server; by default it accepts connections.
+ * @throws Through the operation: OSError with `code`, `address` and `port` if an address cannot be had (`bind EADDRINUSE 127.0.0.1:80`);
+ *   ValueError without host, port and `sock`, or with both, and for a `sock` that is no stream socket; TypeError for wrong types and
+ *   unknown options; NotImplementedError for a host name. Sockets made here are closed then, one that was given is not.
+ *
+ * @example
+ * await using server = await createServer(loop, () => new Echo(), '127.0.0.1', 0);
+ * const [host, port] = server.sockets[0].getsockname();
+ */
+export function createServer(
+  loop: ServingLoop,
+  protocolFactory: ProtocolFactory,
+  host: Hosts,
+  port: number | string | null,
+  options?: ServerOptions,
+): Operation<Server>;
+/** The same on a socket that is bound already, with `sock` among the options. */
+export function createServer(
+  loop: ServingLoop,
+  protocolFactory: ProtocolFactory,
+  options: ServerOptions,
+): Operation<Server>;
+export function createServer(
+  loop: ServingLoop,
+  protocolFactory: ProtocolFactory,
+  ...rest: unknown[]
+): Operation<Server> {
+  return operation(loop, serving(loop, protocolFactory, rest), { context: true });
+}
+
+function* serving(
+  loop: ServingLoop,
+  factory: ProtocolFactory,
+  rest: readonly unknown[],
+): Generator<unknown, Server, unknown> {
+  checkFactory('createServer', factory);
+  const { host, port, options } = endpointArguments<Hosts, ServerOptions>('createServer', OPTIONS, rest);
+  const { backlog = DEFAULT_BACKLOG, startServing = true, sock = null } = options;
+  checkBacklog(backlog);
+  let sockets: readonly Socket[];
+  if (host === null && port === null) {
+    checkStreamSocket('createServer', sock);
+    sock.setblocking(false);
+    sockets = [sock];
+  } else {
+    if (sock !== null) throw new ValueError('host/port and sock can not be specified at the same time');
+    sockets = bindAll(loop, addressesOf(host, port, options), options);
+  }
+  const server = new Server(loop, sockets, factory, backlog);
+  if (startServing) {
+    try {
+      server.begin();
+      yield;
+    } catch (error) {
+      server.dismantle(sock === null);
+      throw error;
+    }
+  }
+  if (loop.getDebug()) logger.info(`${String(server)} is serving`);
+  return server;
+}
+
+function checkBacklog(backlog: unknown): void {
+  if (typeof backlog !== 'number') throw new TypeError(`createServer: backlog must be a number, got ${repr(backlog)}`);
+  if (!Number.isInteger(backlog) || Math.abs(backlog) > BACKLOG_MAX) {
+    throw new ValueError(`createServer: backlog must be an integer, got ${backlog}`);
+  }
+}
+
+/** The addresses of all hosts, each once. */
+function addressesOf(host: Hosts, port: number | string | null, options: ServerOptions): StreamAddress[] {
+  const lookUp = { method: 'createServer', family: options.family ?? AF_UNSPEC, passive: true };
+  const hosts = host === '' ? [null] : typeof host === 'object' && host !== null ? [...host] : [host];
+  const found = new Map<string, StreamAddress>();
+  for (const name of hosts) {
+    for (const address of streamAddresses(name, port, lookUp)) found.set(JSON.stringify(address), address);
+  }
+  return [...found.values()];
+}
+
+/** A bound socket for each address; all or none. */
+function bindAll(loop: ServingLoop, addresses: readonly StreamAddress[], options: ServerOptions): Socket[] {
+  const sockets: Socket[] = [];
+  let refused: unknown = null;
+  try {
+    for (const { family, proto, address } of addresses) {
+      let socket: Socket;
+      try {
+        socket = new Socket(family, SOCK_STREAM, proto, { nonblocking: true });
+      } catch (error) {
+        // A system without IPv6, for example: the other addresses will do.
+        if (loop.getDebug()) logger.warning(`createServer: no socket of family ${family}: ${String(error)}`);
+        refused = error;
+        continue;
+      }
+      sockets.push(socket);
+      if (options.reuseAddress ?? true) socket.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1);
+      if (options.reusePort ?? false) socket.setsockopt(SOL_SOCKET, SO_REUSEPORT, 1);
+      // So that a socket for IPv4 can have the same port.
+      if (family === AF_INET6) socket.setsockopt(IPPROTO_IPV6, IPV6_V6ONLY, 1);
+      socket.bind(address);
+    }
+    if (sockets.length === 0 && refused !== null) throw refused;
+    return sockets;
+  } catch (error) {
+    sockets.forEach(discardSocket);
+    throw error;
+  }
+}

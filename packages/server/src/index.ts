@@ -1,0 +1,8 @@
+/**
+ * Servers: listening sockets that give every connection a protocol.
+ *
+ * @packageDocumentation
+ */
+export { AbstractServer } from './abstract-server.js';
+export { createServer, type Hosts, type ServerOptions } from './create-server.js';
+export { Server, type ServingLoop } from './server.js';

@@ -1,0 +1,30 @@
+/**
+ * Transports and protocols: what asyncio puts between a socket and the code that speaks over it.
+ *
+ * @packageDocumentation
+ */
+export { createConnection, type ConnectionOptions } from './create-connection.js';
+export { endpointArguments, type EndpointArguments } from './endpoint-arguments.js';
+export { FlowControlledTransport } from './flow-control.js';
+export { checkFactory, type ProtocolFactory } from './protocol-factory.js';
+export {
+  BaseProtocol,
+  BufferedProtocol,
+  Protocol,
+  type BaseProtocolCallbacks,
+  type BufferedProtocolCallbacks,
+  type ProtocolCallbacks,
+  type StreamProtocol,
+} from './protocol.js';
+export { streamAddresses, type LookUp, type StreamAddress } from './stream-address.js';
+export { checkStreamSocket, discardSocket } from './stream-socket.js';
+export { StreamTransport, type StreamTransportOptions, type TransportOwner } from './stream-transport.js';
+export { TransportSocket } from './transport-socket.js';
+export {
+  BaseTransport,
+  ReadTransport,
+  Transport,
+  WriteTransport,
+  type ExtraInfo,
+  type WriteBufferLimits,
+} from './transport.js';
