@@ -28,7 +28,7 @@ describe('Event', () => {
     run(async (loop) => {
       const event = new Event();
       const trace: string[] = [];
-      for (const name of ['a', 'b', 'c']) track(loop, trace, name, () => event.wait());
+      for (const name of ['a', 'b', 'c']) void track(loop, trace, name, () => event.wait());
       await sleep(0);
       event.set();
       trace.push(`main=${await event.wait()}`);

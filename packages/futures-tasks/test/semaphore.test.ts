@@ -4,7 +4,10 @@ import fc from 'fast-check';
 import { errorOf, run } from './support.js';
 import { resultOf, track, turns } from './waiting.js';
 
-describe.each([Semaphore, BoundedSemaphore])('$name', (Kind) => {
+describe.each([
+  ['any semaphore: Semaphore', Semaphore],
+  ['any semaphore: BoundedSemaphore', BoundedSemaphore],
+])('%s', (_name, Kind) => {
   test('SEM-01 the value is 1 by default and at least 0; locked means that an acquire would wait', async () => {
     expect(new Kind().locked()).toBe(false);
     expect(new Kind(0).locked()).toBe(true);
@@ -157,7 +160,7 @@ describe('Semaphore', () => {
     run(async (loop) => {
       const semaphore = new Semaphore(0);
       const trace: string[] = [];
-      track(loop, trace, 'a', () => semaphore.acquire());
+      void track(loop, trace, 'a', () => semaphore.acquire());
       await sleep(0);
       semaphore.release();
       const newcomer = track(loop, trace, 'newcomer', () => semaphore.acquire());
@@ -173,13 +176,13 @@ describe('Semaphore', () => {
     run(async (loop) => {
       const semaphore = new Semaphore(0);
       const trace: string[] = [];
-      track(loop, trace, 'a', () => semaphore.acquire());
+      void track(loop, trace, 'a', () => semaphore.acquire());
       await sleep(0);
       semaphore.release();
       semaphore.release();
       expect(semaphore.locked()).toBe(true);
       expect(String(semaphore)).toBe('<Semaphore [locked, waiters:1]>');
-      track(loop, trace, 'n', () => semaphore.acquire());
+      void track(loop, trace, 'n', () => semaphore.acquire());
       const m = track(loop, trace, 'm', () => semaphore.acquire());
       await sleep(0);
       trace.push(String(semaphore));
