@@ -14,7 +14,7 @@ import {
   type StreamSink,
   type WatchIo,
 } from '@tsyncio/socket';
-import { DescriptorPoll } from '@tsyncio/socket/native';
+import { DescriptorPoll, type SystemCalls, systemCalls } from '@tsyncio/socket/native';
 
 import { ListenerAcceptor } from './acceptor.js';
 import { BlockPool } from './block-pool.js';
@@ -42,6 +42,11 @@ interface Harvester {
 export class SelectorIo implements StreamIo, AcceptIo, ConnectIo, WatchIo {
   /** The selector that finds out what is ready. Its keys belong to the backend. */
   readonly selector: Selector;
+  /** Internal: the system calls of this thread; loads the native code at the first stream. */
+  get calls(): SystemCalls {
+    return (this.systemCalls ??= systemCalls());
+  }
+  private systemCalls: SystemCalls | null = null;
   /** Internal: memory for small and for large messages. */
   readonly blocks = new BlockPool(64 * 1024, 16 * 1024);
   readonly largeBlocks = new BlockPool(256 * 1024, 64 * 1024);
@@ -135,7 +140,7 @@ export class SelectorIo implements StreamIo, AcceptIo, ConnectIo, WatchIo {
     if (handle === null) return false;
     watch!.reader = null;
     handle.cancel();
-    this.ask(watch!, watch!.events & ~EVENT_READ);
+    this.ask(watch!, watch!.wanted());
     return true;
   }
 
@@ -153,7 +158,7 @@ export class SelectorIo implements StreamIo, AcceptIo, ConnectIo, WatchIo {
     if (handle === null) return false;
     watch!.writer = null;
     handle.cancel();
-    this.ask(watch!, watch!.events & ~EVENT_WRITE);
+    this.ask(watch!, watch!.wanted());
     return true;
   }
 
@@ -229,18 +234,7 @@ export class SelectorIo implements StreamIo, AcceptIo, ConnectIo, WatchIo {
   private readonly dispatch = (key: SelectorKey, events: number): void => {
     const watch = key.data;
     if (!(watch instanceof Watch)) return; // someone else's key in a selector that was given to us
-    const ready = this.ready!;
-    const { reader, writer } = watch;
-    watch.queued |= events;
-    if ((events & EVENT_READ) !== 0 && reader !== null) {
-      // Cancelled by other means than removeReader: the registration goes as well.
-      if (reader.cancelled()) this.removeReader(watch.fd);
-      else ready.addReady(reader);
-    }
-    if ((events & EVENT_WRITE) !== 0 && writer !== null) {
-      if (writer.cancelled()) this.removeWriter(watch.fd);
-      else ready.addReady(writer);
-    }
+    if (!watch.dispatch(events, this.ready!)) this.ask(watch, watch.wanted());
   };
 
   private modify(watch: Watch, events: number): void {

@@ -1,18 +1,16 @@
-import type { Handle } from '@tsyncio/core';
+import type { Handle, ReadySink } from '@tsyncio/core';
 import type { FileDescriptorLike } from '@tsyncio/socket';
+
+import { EVENT_READ, EVENT_WRITE } from './selector.js';
 
 /** What the backend knows of one descriptor: the data of its selector key. */
 export class Watch {
-  /** Run while the descriptor is readable. */
+  /** What user code runs while the descriptor is readable. */
   reader: Handle | null = null;
-  /** Run while it is writable. */
+  /** What user code runs while it is writable. */
   writer: Handle | null = null;
-  /** True if it stays in the backend's table while nothing is asked about it. */
-  readonly stays: boolean = false;
   /** The events that the selector is asked for; 0: the descriptor is not registered. */
   events = 0;
-  /** The events whose handles went to the ready queue. A stream clears them when they run. */
-  queued = 0;
 
   /**
    * @param fd - The descriptor.
@@ -23,7 +21,40 @@ export class Watch {
     readonly file: FileDescriptorLike,
   ) {}
 
-  /** Cancels what user code has registered here. */
+  /** True if it stays in the backend's table while nothing is asked about it. */
+  get stays(): boolean {
+    return false;
+  }
+
+  /** The events that someone here waits for. */
+  wanted(): number {
+    return (this.reader === null ? 0 : EVENT_READ) | (this.writer === null ? 0 : EVENT_WRITE);
+  }
+
+  /**
+   * Puts the handles for `events` on the ready queue.
+   *
+   * @returns false if a handle was found cancelled by other means than its removal: its registration must go as well.
+   */
+  dispatch(events: number, ready: ReadySink): boolean {
+    const { reader, writer } = this;
+    let sound = true;
+    if ((events & EVENT_READ) !== 0 && reader !== null) {
+      if (reader.cancelled()) {
+        this.reader = null;
+        sound = false;
+      } else ready.addReady(reader);
+    }
+    if ((events & EVENT_WRITE) !== 0 && writer !== null) {
+      if (writer.cancelled()) {
+        this.writer = null;
+        sound = false;
+      } else ready.addReady(writer);
+    }
+    return sound;
+  }
+
+  /** Cancels what was registered here. */
   cancelHandles(): void {
     this.reader?.cancel();
     this.writer?.cancel();

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
-import type { OSError } from '@tsyncio/core';
+import type { ExceptionContext, OSError } from '@tsyncio/core';
 import { TaskLoop } from '@tsyncio/futures-tasks';
 import { addReader, addWriter, removeReader, removeWriter, SelectorIo } from '@tsyncio/selector-io';
 import { Socket, socketpair, type StreamChannel, type StreamSink, SO_LINGER, SOL_SOCKET } from '@tsyncio/socket';
@@ -36,10 +36,10 @@ class Recorder implements StreamSink {
   onBuffer(nbytes: number): void {
     this.log.push(`buffer ${nbytes}`);
   }
-  onData(data: Buffer): void {
+  onData(data: Buffer): unknown {
     this.data.push(data);
     this.log.push(`data ${data.length}`);
-    this.onReady?.();
+    return this.onReady?.();
   }
   onEof(): void {
     this.log.push('eof');
@@ -189,6 +189,42 @@ describe('reading', () => {
     expect(loop.backend.active).toBe(false);
     stream.close();
     server.close();
+  });
+
+  test('an async onData is a step: its continuation comes before anything else, writing included', async () => {
+    class Asynchronous extends Recorder {
+      override async onData(): Promise<void> {
+        this.log.push('begin');
+        await Promise.resolve();
+        this.log.push('end');
+      }
+    }
+    const [c, d] = socketpair();
+    const other = new Asynchronous();
+    const stream = loop.backend.openStream(c, other, loop);
+    stream.startReading();
+    stream.watchWritable();
+    d.send(Buffer.from('x'));
+    await iterations(loop, 2);
+    expect(other.log).toEqual(['begin', 'end', 'writable']);
+    stream.close();
+    d.close();
+  });
+
+  test('a callback that throws is reported, and reading goes on', async () => {
+    const reports: ExceptionContext[] = [];
+    loop.setExceptionHandler((_loop, context) => void reports.push(context));
+    channel.startReading();
+    sink.onReady = () => {
+      throw new Error('on purpose');
+    };
+    far.send(Buffer.from('x'));
+    await iterations(loop, 1);
+    sink.onReady = null;
+    far.send(Buffer.from('y'));
+    await iterations(loop, 1);
+    expect(reports.map((report) => (report.exception as Error).message)).toEqual(['on purpose']);
+    expect(sink.text).toBe('xy');
   });
 
   test('one busy stream does not starve another', async () => {
