@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { hasBrand, repr } from '@tsyncio/core';
 import type { Future } from './future.js';
 import type { Operation } from './operation.js';
@@ -15,6 +16,7 @@ export type Awaitable<T = unknown> = Future<T> | Operation<T> | Coroutine<T> | P
 
 const GENERATOR = '[object Generator]';
 const GENERATOR_FUNCTION = '[object GeneratorFunction]';
+const ASYNC_GENERATOR_FUNCTION = '[object AsyncGeneratorFunction]';
 const ASYNC_FUNCTION = '[object AsyncFunction]';
 
 const tagOf = (value: unknown): string => Object.prototype.toString.call(value);
@@ -37,7 +39,10 @@ export function isGenerator(value: unknown): value is CoroutineGenerator {
  * A generator function is none: call it.
  */
 export function isCoroutine(value: unknown): value is Coroutine {
-  if (typeof value === 'function') return tagOf(value) !== GENERATOR_FUNCTION && !isClass(value);
+  if (typeof value === 'function') {
+    const tag = tagOf(value);
+    return tag !== GENERATOR_FUNCTION && tag !== ASYNC_GENERATOR_FUNCTION && !isClass(value);
+  }
   return isGenerator(value);
 }
 
@@ -92,5 +97,10 @@ export function* call<A extends unknown[], T>(
   if (typeof fn !== 'function') throw new TypeError(`call: fn must be a function, got ${repr(fn)}`);
   const result = fn(...args);
   if (hasBrand(result, 'Future') || hasBrand(result, 'Operation')) return yield* result as unknown as Future<T>;
-  return (yield new PromiseWait(result)) as T;
+  if (!isForeignPromise(result)) {
+    const hint = isGenerator(result) ? ': use yield* on it' : '';
+    throw new TypeError(`call: ${coroutineName(fn)}() must return a promise, got ${repr(result)}${hint}`);
+  }
+  // Any other thenable might throw, or call back twice.
+  return (yield new PromiseWait(types.isPromise(result) ? result : Promise.resolve(result))) as T;
 }

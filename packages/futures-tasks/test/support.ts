@@ -1,5 +1,6 @@
+import { types } from 'node:util';
 import type { ExceptionContext } from '@tsyncio/core';
-import { TaskLoop, type Coroutine } from '@tsyncio/futures-tasks';
+import { call, TaskLoop, type Coroutine, type Future } from '@tsyncio/futures-tasks';
 
 /** What the exception handler was told; a test takes what it expects, anything left at the end fails it. */
 export type Reports = ExceptionContext[];
@@ -32,7 +33,7 @@ export async function errorOf(body: (() => unknown) | PromiseLike<unknown>): Pro
   throw new Error('an error was expected');
 }
 
-/** One body for both kinds of coroutine: `const value = yield awaitable` waits, and `yield body()` waits for a nested coroutine. */
+/** One body for both kinds of coroutine: `const value = yield awaitable` waits, promises and nested bodies included. */
 export type Body<T = any> = Generator<any, T, any>;
 
 async function runAsync<T>(body: Body<T>): Promise<T> {
@@ -55,7 +56,10 @@ function* runGenerator<T>(body: Body<T>): Generator<unknown, T, unknown> {
   while (step.done !== true) {
     let value: unknown;
     try {
-      value = yield* isBody(step.value) ? runGenerator(step.value) : step.value;
+      const awaited = step.value as unknown;
+      if (isBody(awaited)) value = yield* runGenerator(awaited);
+      else if (types.isPromise(awaited)) value = yield* call(() => awaited);
+      else value = yield* awaited as Future;
     } catch (error) {
       step = body.throw(error);
       continue;

@@ -1,5 +1,5 @@
 import { CancelledError, isCancelled, OSError, RuntimeError, ValueError } from '@tsyncio/core';
-import { call, currentTask, drive, shield, sleep, wrapPromise, type Future, type Task } from '@tsyncio/futures-tasks';
+import { currentTask, shield, sleep, wrapPromise, type Future, type Task } from '@tsyncio/futures-tasks';
 import { errorOf, kinds, run, withLoop } from './support.js';
 
 /** Lets `n` iterations pass. */
@@ -121,28 +121,30 @@ describe.each(kinds)('%s', (_kind, coroutine) => {
       expect([inner.cancelled(), outer.cancelled()]).toEqual([false, false]);
     }));
 
-  test.each(['result', 'exception'])('TASK-CANCEL-06 a %s that was not delivered yet gives way to the cancellation', (what) =>
-    run(async (loop) => {
-      const future = loop.createFuture<string>();
-      const seen: unknown[] = [];
-      const task = loop.createTask(
-        coroutine(function* () {
-          try {
-            seen.push(yield future);
-          } catch (error) {
-            seen.push((error as Error).name);
-            throw error;
-          }
-        }),
-      );
-      await iterations(1);
-      if (what === 'result') future.setResult('x');
-      else future.setException(new ValueError('x'));
-      expect(task.cancel()).toBe(true);
-      await errorOf(task);
-      expect(seen).toEqual(['CancelledError']);
-      expect(task.cancelled()).toBe(true);
-    }),
+  test.each(['result', 'exception'])(
+    'TASK-CANCEL-06 a %s that was not delivered yet gives way to the cancellation',
+    (what) =>
+      run(async (loop) => {
+        const future = loop.createFuture<string>();
+        const seen: unknown[] = [];
+        const task = loop.createTask(
+          coroutine(function* () {
+            try {
+              seen.push(yield future);
+            } catch (error) {
+              seen.push((error as Error).name);
+              throw error;
+            }
+          }),
+        );
+        await iterations(1);
+        if (what === 'result') future.setResult('x');
+        else future.setException(new ValueError('x'));
+        expect(task.cancel()).toBe(true);
+        await errorOf(task);
+        expect(seen).toEqual(['CancelledError']);
+        expect(task.cancelled()).toBe(true);
+      }),
   );
 
   test('TASK-CANCEL-07 several requests, one error', () =>
@@ -347,7 +349,7 @@ describe.each(kinds)('%s', (_kind, coroutine) => {
       const seen: unknown[] = [];
       const task = loop.createTask(
         coroutine(function* () {
-          seen.push(yield drive(waitForPromise(promise)));
+          seen.push(yield promise);
           try {
             yield loop.createFuture();
           } catch (error) {
@@ -489,10 +491,6 @@ describe.each(kinds)('%s', (_kind, coroutine) => {
       expect([task.cancelled(), future.cancelled()]).toEqual([true, false]);
     }));
 });
-
-function* waitForPromise<T>(promise: Promise<T>): Generator<unknown, T, unknown> {
-  return yield* call(() => promise);
-}
 
 test('TASK-CANCEL-15 CancelledError stands outside the hierarchy of ordinary errors', () => {
   const error = new CancelledError();
@@ -666,7 +664,6 @@ test('in a foreign wait: a task with a step scheduled or with a loop await is in
     waiting.cancel();
     await errorOf(waiting);
   }));
-
 
 test('a cancelled run leaves the loop usable', () =>
   withLoop(async (loop) => {
