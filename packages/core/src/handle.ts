@@ -4,7 +4,7 @@ import { brand, hasBrand } from './brand.js';
 import type { Context } from './context.js';
 import { isExitError } from './errors.js';
 import type { Job } from './ready-queue.js';
-import { describeCallback } from './repr.js';
+import { describeCallback, repr } from './repr.js';
 import { captureSource, sourcePlace, type EntryPoint } from './source-trace.js';
 import { threadState } from './thread-state.js';
 import type { ExceptionContext } from './exception-context.js';
@@ -33,6 +33,11 @@ function invoke(handle: Handle): unknown {
     default:
       return callback!(...args);
   }
+}
+
+function storeOf(loop: HandleOwner, context: Context): AsyncStore {
+  if (!hasBrand(context, 'Context')) throw new TypeError(`Handle: context must be a Context, got ${repr(context)}`);
+  return new AsyncStore(loop, null, context, null, null);
 }
 
 function invokeInStore(handle: Handle): unknown {
@@ -65,8 +70,10 @@ export class Handle implements Job {
    * @param callback - Called with `args` at each run of the handle.
    * @param args - Kept as they are.
    * @param loop - The loop that reports what the callback throws.
-   * @param context - Context variables for the callback; by default a copy of the current ones.
+   * @param context - Context variables for the callback, which changes them in place; by default a copy of the current ones. A handle
+   *   that runs more than once keeps its changes only in a context of its own: pass `copyContext()`.
    * @param madeBy - In debug mode the stack is remembered from the caller of this function on. Internal.
+   * @throws TypeError if `context` is no Context.
    */
   constructor(
     callback: (...args: never[]) => unknown,
@@ -78,7 +85,7 @@ export class Handle implements Job {
     this.callback = callback as (...args: unknown[]) => unknown;
     this.args = args.length === 0 ? NO_ARGS : args;
     this.owner = loop;
-    this.store = context === undefined ? storeForCallback(loop) : new AsyncStore(loop, null, context, null, null);
+    this.store = context === undefined ? storeForCallback(loop) : storeOf(loop, context);
     this.resource = new AsyncResource('tsyncio.Handle', MANUAL_DESTROY);
     if (loop.getDebug()) this.source = captureSource(madeBy ?? Handle);
   }

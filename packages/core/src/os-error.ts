@@ -100,17 +100,17 @@ export class GaiError extends OSError {
 }
 
 /** Which subclass stands for a code; every other code is a plain {@link OSError}. */
-const CLASS_BY_CODE: Readonly<Record<string, new (message: string, fields?: OSErrorFields) => OSError>> = {
-  ECONNREFUSED: ConnectionRefusedError,
-  ECONNRESET: ConnectionResetError,
-  ECONNABORTED: ConnectionAbortedError,
-  EPIPE: BrokenPipeError,
-  ESHUTDOWN: BrokenPipeError,
-  ENOENT: FileNotFoundError,
-  EACCES: PermissionError,
-  EPERM: PermissionError,
-  ESRCH: ProcessLookupError,
-};
+const CLASS_BY_CODE: ReadonlyMap<string, new (message: string, fields?: OSErrorFields) => OSError> = new Map([
+  ['ECONNREFUSED', ConnectionRefusedError],
+  ['ECONNRESET', ConnectionResetError],
+  ['ECONNABORTED', ConnectionAbortedError],
+  ['EPIPE', BrokenPipeError],
+  ['ESHUTDOWN', BrokenPipeError],
+  ['ENOENT', FileNotFoundError],
+  ['EACCES', PermissionError],
+  ['EPERM', PermissionError],
+  ['ESRCH', ProcessLookupError],
+]);
 
 /**
  * Makes the {@link OSError}, or the subclass that its code stands for, with Node's text: `connect ECONNREFUSED 127.0.0.1:1`.
@@ -123,7 +123,7 @@ export function osError(fields: OSErrorFields & { readonly message?: string | un
       ? OSError
       : fields.code.startsWith('EAI_')
         ? GaiError
-        : (CLASS_BY_CODE[fields.code] ?? OSError);
+        : (CLASS_BY_CODE.get(fields.code) ?? OSError);
   return new type(fields.message ?? describe(fields), fields);
 }
 
