@@ -1,3 +1,4 @@
+import { MessageChannel } from 'node:worker_threads';
 import { Handle, Scheduler, TimerHandle } from '@tsyncio/core';
 import { leakAudit, recordExceptions } from '@tsyncio/test-support';
 import { runOnce, virtualLoop } from './virtual-loop.js';
@@ -118,10 +119,10 @@ test('SCHED-SOON-07 a callback that always comes back does not starve timers, re
   loop.callSoon(again);
   loop.callLater(0.002, () => seen.add('timer'));
   const { port1, port2 } = new MessageChannel();
-  port2.onmessage = () => {
+  port2.on('message', () => {
     loop.callSoonThreadsafe(() => seen.add('message'));
     port2.close();
-  };
+  });
   port1.postMessage(1);
   const timeout = setTimeout(() => seen.add('timer of Node'), 1);
   await loop.runForever();

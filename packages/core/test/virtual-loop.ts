@@ -1,4 +1,4 @@
-import { Scheduler, type SchedulerOptions } from '@tsyncio/core';
+import { Scheduler, type IoBackend, type SchedulerOptions } from '@tsyncio/core';
 import { ScriptedHost } from '@tsyncio/test-support';
 
 /** A loop in virtual time, with the host that it lives in. */
@@ -16,7 +16,7 @@ export function virtualLoop(options: Omit<SchedulerOptions, 'host' | 'clock' | '
 }
 
 /** Runs what is queued now, in one iteration. */
-export async function runOnce(loop: Scheduler): Promise<void> {
+export async function runOnce(loop: Scheduler<IoBackend>): Promise<void> {
   loop.stop();
   await loop.runForever();
 }
