@@ -6,6 +6,7 @@ Works on CPython 3.8 and 3.13. Time is virtual: a select() that would block adva
 """
 
 import asyncio
+import contextvars
 import gc
 import json
 import selectors
@@ -134,6 +135,7 @@ class World:
         self.slots = {}
         self.handles = {}
         self.variables = {}
+        self.context_variables = {}
         self.done_callbacks = {}
         self.self_waits = set()
         self.tasks = {}
@@ -484,6 +486,12 @@ class World:
         if k == 'inc':
             self.variables[stmt['name']] = self.variables.get(stmt['name'], 0) + 1
             return 'inc %d' % self.variables[stmt['name']]
+        if k in ('varset', 'varget'):
+            variable = self.context_variables.setdefault(stmt['name'], contextvars.ContextVar(stmt['name']))
+            if k == 'varget':
+                return '= ' + show(variable.get(0))
+            variable.set(stmt['value'])
+            return 'set'
         if obj is not None:
             return self.perform_shared(obj, stmt, k)
 

@@ -451,6 +451,10 @@ class Generator {
       }
       case 'look':
         return random.chance(0.6) ? { k: 'peek', slot: this.#anySlot() } : { k: 'result', slot: this.#anySlot() };
+      case 'context': {
+        const name = `v${random.int(0, 1)}`;
+        return random.chance(0.4) ? { k: 'varset', name, value: this.#value() } : { k: 'varget', name };
+      }
       case 'raise':
         return random.chance(0.6) || place.coro === null
           ? { k: 'raise', code: random.int(0, 4) }

@@ -124,6 +124,10 @@ function simple(stmt: Action): string {
       return `log(state of ${stmt.obj})`;
     case 'inc':
       return `${stmt.name} += 1`;
+    case 'varset':
+      return `${stmt.name}.set(${stmt.value})`;
+    case 'varget':
+      return `log(${stmt.name}.get(0))`;
     case 'gatherfut':
       return `${stmt.slot} = ${operation({ o: 'gather', members: stmt.members, ret: stmt.ret })}`;
     case 'shieldfut':

@@ -12,6 +12,7 @@ export type Topic =
   | 'callback'
   | 'done'
   | 'look'
+  | 'context'
   | 'raise'
   | 'whoami'
   | 'try'
@@ -77,6 +78,7 @@ export const profiles: readonly Profile[] = [
   profile('async-only', { call: 4, cancel: 4 }, ['Event'], { generators: 0 }),
   profile('generators-only', { call: 4, cancel: 4 }, ['Event'], { generators: 1 }),
   profile('mixed-kinds', { call: 10, join: 4, cancel: 4 }),
+  profile('contexts', { context: 14, call: 6, callback: 4, done: 3, gather: 2, shield: 2 }),
   profile('lock', { lock: 10 }, ['Lock']),
   profile('event', { event: 10 }, ['Event']),
   profile('condition', { condition: 10, waitfor: 1 }, ['Lock', 'Condition'], { oracle: '3.13' }),
@@ -84,7 +86,7 @@ export const profiles: readonly Profile[] = [
   profile('gather', { gather: 10 }, ['Event']),
   profile('shield', { shield: 10 }, ['Event']),
   profile('wait', { wait: 7, ascompleted: 5 }, ['Event']),
-  profile('all', { lock: 2, event: 2, queue: 4, gather: 3, shield: 2, wait: 2, ascompleted: 1 }, [
+  profile('all', { context: 1, lock: 2, event: 2, queue: 4, gather: 3, shield: 2, wait: 2, ascompleted: 1 }, [
     'Lock',
     'Event',
     'Queue',
@@ -92,7 +94,7 @@ export const profiles: readonly Profile[] = [
     'PriorityQueue',
   ]),
   profile('semaphore', { semaphore: 12 }, ['Semaphore', 'BoundedSemaphore'], { oracle: '3.13' }),
-  profile('wait-for', { waitfor: 10 }, ['Event'], { oracle: '3.13' }),
+  profile('wait-for', { waitfor: 10, context: 1 }, ['Event'], { oracle: '3.13' }),
   profile(
     'all-3.13',
     {

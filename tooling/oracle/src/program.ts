@@ -59,6 +59,8 @@ export type Action =
   | { readonly k: 'notify'; readonly obj: string; readonly n: number }
   | { readonly k: 'putnow'; readonly obj: string; readonly value: number }
   | { readonly k: 'inc'; readonly name: string }
+  | { readonly k: 'varset'; readonly name: string; readonly value: number }
+  | { readonly k: 'varget'; readonly name: string }
   | { readonly k: 'gatherfut'; readonly slot: string; readonly members: readonly Op[]; readonly ret: boolean }
   | { readonly k: 'shieldfut'; readonly slot: string; readonly member: Op }
   | { readonly k: 'raise'; readonly code: number }

@@ -1,4 +1,4 @@
-import { CancelledError, type Handle, isCancelled, TimeoutError } from '@tsyncio/core';
+import { CancelledError, ContextVar, type Handle, isCancelled, TimeoutError } from '@tsyncio/core';
 import {
   allTasks,
   BoundedSemaphore,
@@ -76,7 +76,7 @@ export function show(value: unknown): string {
   if (value === false) return 'F';
   if (Array.isArray(value)) return `[${value.map(show).join(',')}]`;
   if (value instanceof Error) return kind(value);
-  return String(value as number);
+  return String(value);
 }
 
 /** Whether an `except` clause catches an error. */
@@ -124,6 +124,7 @@ export class World {
     Future<unknown>,
     Map<number, [label: string, run: (future: Future<unknown>) => void]>
   >();
+  readonly #contextVariables = new Map<string, ContextVar<number>>();
   readonly #selfWaits = new Set<Future<unknown>>();
   readonly #tasks = new Map<string, Task<unknown>>();
   readonly #unretrieved: string[] = [];
@@ -442,6 +443,11 @@ export class World {
         this.#variables.set(stmt.name, value);
         return `inc ${value}`;
       }
+      case 'varset':
+        this.#contextVariable(stmt.name).set(stmt.value);
+        return 'set';
+      case 'varget':
+        return `= ${show(this.#contextVariable(stmt.name).get(0))}`;
       case 'cancel':
       case 'peek':
       case 'result':
@@ -455,6 +461,12 @@ export class World {
       default:
         return this.#performShared(stmt);
     }
+  }
+
+  #contextVariable(name: string): ContextVar<number> {
+    let variable = this.#contextVariables.get(name);
+    if (!variable) this.#contextVariables.set(name, (variable = new ContextVar(name)));
+    return variable;
   }
 
   #performFuture(
