@@ -15,6 +15,8 @@ export class AsyncStore {
    * @param context - The context that `ContextVar.set` changes; null in a plain callback.
    * @param variables - The variables of a plain callback; unused with a context.
    * @param origin - The handle in which these variables were set: what a `Token` is compared with.
+   * @param scope - What runs this code within the task, and is cancelled on its own, as an operation with a deadline; null for the
+   *   task itself.
    */
   constructor(
     readonly loop: object | null,
@@ -22,6 +24,7 @@ export class AsyncStore {
     readonly context: Context | null,
     readonly variables: Variables | null,
     readonly origin: object | null,
+    readonly scope: object | null = null,
   ) {}
 }
 
@@ -37,7 +40,9 @@ export function currentVariables(store: AsyncStore | undefined): Variables {
  */
 export function storeForCallback(loop: object): AsyncStore | null {
   const store = threadState.storage.getStore();
-  if (store !== undefined && store.loop === loop && store.task === null && store.context === null) return null;
+  if (store !== undefined && store.loop === loop && store.task === null && store.context === null && !store.scope) {
+    return null;
+  }
   return new AsyncStore(loop, null, null, currentVariables(store), null);
 }
 

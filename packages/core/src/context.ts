@@ -30,7 +30,8 @@ function replaceVariables(store: AsyncStore | undefined, change: (variables: Var
   else if (store.context !== null) store.context.variables = change(store.context.variables);
   else {
     // Left behind when the handle returns: runInAsyncScope restores what was there before.
-    const next = new AsyncStore(store.loop, store.task, null, change(store.variables!), identityOf(store));
+    const { loop, task, variables, scope } = store;
+    const next = new AsyncStore(loop, task, null, change(variables!), identityOf(store), scope);
     threadState.storage.enterWith(next);
   }
 }
@@ -175,7 +176,8 @@ export class Context {
     }
     this.entered = true;
     try {
-      const entered = new AsyncStore(store?.loop ?? null, store?.task ?? null, this, null, null);
+      const { loop = null, task = null, scope = null } = store ?? {};
+      const entered = new AsyncStore(loop, task, this, null, null, scope);
       return threadState.storage.run(entered, fn, ...args);
     } finally {
       this.entered = false;

@@ -1,4 +1,4 @@
-import type { Job, Scheduler, IoBackend } from '@tsyncio/core';
+import type { Job, RuntimeError, Scheduler, IoBackend } from '@tsyncio/core';
 
 /** A loop of whatever backend, seen from a future: it schedules and reports, and does not care about I/O. */
 export type AnyScheduler = Scheduler<IoBackend>;
@@ -27,6 +27,10 @@ export interface LoopAwaitable<T = unknown> {
   removeWaiter(waiter: Waiter): void;
   /** Asks it to end cancelled, on behalf of its awaiter. @returns Whether it accepted. */
   requestCancel(): boolean;
+  /** A request was taken back: its awaiter's task was uncancelled. */
+  withdrawCancel(): void;
+  /** True if it is pending and nothing in the loop can end it. */
+  inForeignWait(): boolean;
 }
 
 /** Something that waits for a {@link LoopAwaitable}; its `run` resumes whoever waits. Internal. */
@@ -39,18 +43,42 @@ export interface Waiter extends Job {
   cancelRequested(): boolean;
   /** The error is being thrown, or the request has been passed on. */
   cancelTaken(): void;
+  /** A request to cancel has been answered: see {@link WaitOwner}. */
+  cancelDelivered(): void;
 }
 
-/** The part of a task that its waits need. Internal; found in the async context by its brand. */
-export interface WaitingTask {
-  readonly scheduler: AnyScheduler | null;
-  /** A cancellation that nothing has accepted yet. */
-  mustCancel: boolean;
+/**
+ * Whose wait it is, and who is cancelled with it: a task, or an operation that runs user code inside a task. Internal; found in the async
+ * context.
+ */
+export interface WaitOwner {
+  /** Only an operation that was done at once has none. */
+  readonly scheduler: AnyScheduler;
   done(): boolean;
   addWait(waiter: Waiter): void;
   removeWait(waiter: Waiter): void;
-  /** A CancelledError reaches the coroutine. */
+  /** True if a CancelledError is due at the next wait. */
+  cancelRequested(): boolean;
+  /** The error is being thrown, or the request has been passed on. */
+  cancelTaken(): void;
+  /** A request to cancel has been answered: with a CancelledError, which reaches the coroutine, or otherwise. */
   cancelDelivered(): void;
+  /** The task itself, or the one that awaits the operation. */
+  awaitingTask(): WaitingTask | null;
+  /** What is wrong with waiting for `source`, or null. */
+  checkWait(source: LoopAwaitable): RuntimeError | null;
+}
+
+/** A task, seen from its waits. Internal; found in the async context by its brand. */
+export interface WaitingTask extends WaitOwner {
   /** A task is a job, and awaiting itself is an error. */
   run(): void;
+}
+
+/** An operation that runs user code: what this code waits for is the operation's. Internal; found in the async context. */
+export interface WaitScope extends WaitOwner {
+  /** The scope in which the operation began. */
+  readonly outerScope: WaitScope | null;
+  /** Aborted when the operation is asked to cancel. */
+  readonly signal: AbortSignal;
 }

@@ -258,6 +258,14 @@ export class Future<T = unknown> implements LoopAwaitable<T> {
     return this.cancel();
   }
 
+  /** Internal: see {@link LoopAwaitable}. */
+  withdrawCancel(): void {}
+
+  /** Internal: see {@link LoopAwaitable}. */
+  inForeignWait(): boolean {
+    return false;
+  }
+
   /** The parts of the repr after the class name. Internal. */
   protected describe(): string[] {
     const parts: string[] = [this.describeState()];

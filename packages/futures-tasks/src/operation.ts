@@ -1,10 +1,23 @@
 import { AsyncResource } from 'node:async_hooks';
-import { brand, CancelledError, InvalidStateError, isCancelled, isExitError, repr, RuntimeError } from '@tsyncio/core';
-import type { AnyScheduler, LoopAwaitable, Outcome, Waiter, WaitingTask } from './awaitable.js';
+import {
+  AsyncStore,
+  brand,
+  CancelledError,
+  hasBrand,
+  InvalidStateError,
+  isCancelled,
+  isExitError,
+  repr,
+  RuntimeError,
+  threadState,
+} from '@tsyncio/core';
+import type { AnyScheduler, LoopAwaitable, Outcome, Waiter, WaitingTask, WaitScope } from './awaitable.js';
+import { CancelSignal } from './cancel-signal.js';
 import { FutureWait } from './future-wait.js';
-import { misuse, thenOf } from './promise-waiter.js';
+import { liveScope, misuse, thenOf } from './promise-waiter.js';
 import { Stepper, type CoroutineGenerator, type StepOwner } from './stepper.js';
 import { forgetFailure, watchFailure } from './unretrieved.js';
+import { cancelAll, listOf, withoutWait, withWait, type Waits } from './waits.js';
 
 /** How an {@link operation} runs. */
 export interface OperationOptions {
@@ -26,16 +39,18 @@ export interface OperationOptions {
 export interface Operation<T = unknown> extends Promise<T> {}
 
 // eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging
-export class Operation<T = unknown> implements LoopAwaitable<T>, StepOwner {
+export class Operation<T = unknown> implements LoopAwaitable<T>, StepOwner, WaitScope {
   static {
     brand(this.prototype, 'Operation');
   }
   private state: Outcome = 'pending';
   private value: unknown = undefined;
-  private waiters: Waiter | Waiter[] | null = null;
+  private waiters: Waits = null;
   private stepper: Stepper | null = null;
   /** A `cancel()` of this operation that nothing has accepted yet. */
   private mustCancel = false;
+  /** The part that only an operation with user code inside has. */
+  private inside: Inside | null = null;
   private watched = false;
 
   /** Use {@link operation}, {@link finishedOperation} or {@link failedOperation}. */
@@ -48,8 +63,7 @@ export class Operation<T = unknown> implements LoopAwaitable<T>, StepOwner {
 
   /** Internal. */
   begin(generator: CoroutineGenerator<T>, options: OperationOptions): this {
-    const scope =
-      options.context === true ? new AsyncResource('tsyncio.Operation', { requireManualDestroy: true }) : null;
+    const scope = options.context === true ? this.enterContext() : null;
     this.stepper = new Stepper(generator, this, scope);
     this.stepper.start();
     return this;
@@ -74,6 +88,11 @@ export class Operation<T = unknown> implements LoopAwaitable<T>, StepOwner {
     if (this.state !== 'pending') return false;
     if (!this.requestCancel()) this.mustCancel = true;
     return true;
+  }
+
+  /** Internal: as {@link cancel}, of its own accord: nobody's request. */
+  protected interrupt(): void {
+    if (!this.cancelInside()) this.mustCancel = true;
   }
 
   then<A = T, B = never>(
@@ -148,50 +167,56 @@ export class Operation<T = unknown> implements LoopAwaitable<T>, StepOwner {
   addWaiter(waiter: Waiter): void {
     const task = waiter.awaitingTask();
     if (task !== null) this.refuseSelfWait(task);
-    if (this.waiters === null) this.waiters = waiter;
-    else if (Array.isArray(this.waiters)) this.waiters.push(waiter);
-    else this.waiters = [this.waiters, waiter];
+    this.waiters = withWait(this.waiters, waiter);
   }
 
   /** Internal. */
   removeWaiter(waiter: Waiter): void {
-    if (this.waiters === waiter) this.waiters = null;
-    else if (Array.isArray(this.waiters)) {
-      const kept = this.waiters.filter((one) => one !== waiter);
-      this.waiters = kept.length === 0 ? null : kept;
-    }
+    this.waiters = withoutWait(this.waiters, waiter);
   }
 
   /** Internal. */
   requestCancel(): boolean {
-    const source = this.stepper?.source ?? null;
-    return source !== null && source.outcome() === 'pending' && source.requestCancel();
+    return this.cancelInside();
+  }
+
+  /** Internal. */
+  withdrawCancel(): void {
+    for (const { source } of this.waitsInside()) source?.withdrawCancel();
+  }
+
+  /** Internal. */
+  inForeignWait(): boolean {
+    if (this.stepper === null) return false;
+    const waits = this.waitsInside();
+    if (waits.length === 0) return this.stepper.waitsForPromise;
+    return waits.every(({ source }) => source?.inForeignWait() === true);
   }
 
   // ---- StepOwner: seen by the stepper of its generator ----------------------------------------------------------------------
 
   /** Internal: its own request, or that of the task which awaits it. */
   cancelRequested(): boolean {
-    return this.mustCancel || this.someWaiter((waiter) => waiter.cancelRequested());
+    return this.mustCancel || listOf(this.waiters).some((waiter) => waiter.cancelRequested());
   }
 
   /** Internal. */
   cancelTaken(): void {
     this.mustCancel = false;
-    this.someWaiter((waiter) => {
-      waiter.cancelTaken();
-      return false;
-    });
+    for (const waiter of listOf(this.waiters)) waiter.cancelTaken();
   }
 
-  /** Internal: the task behind it learns of it when the operation has ended. */
-  cancelDelivered(): void {}
+  /** Internal: the task behind it learns of it when the operation has ended; at once if the generator is its user's own. */
+  cancelDelivered(): void {
+    if (this.inside === null) return;
+    this.inside.signal?.delivered();
+    for (const waiter of listOf(this.waiters)) waiter.cancelDelivered();
+  }
 
   /** Internal: the task of its first awaiter. */
   awaitingTask(): WaitingTask | null {
-    const { waiters } = this;
-    if (waiters === null) return null;
-    return Array.isArray(waiters) ? waiters[0]!.awaitingTask() : waiters.awaitingTask();
+    const [waiter] = listOf(this.waiters);
+    return waiter === undefined ? (this.inside?.home ?? null) : waiter.awaitingTask();
   }
 
   /** Internal. */
@@ -203,10 +228,24 @@ export class Operation<T = unknown> implements LoopAwaitable<T>, StepOwner {
   }
 
   /** Internal. */
-  waitBegun(): void {}
+  addWait(waiter: Waiter): void {
+    if (this.inside !== null) this.inside.waits = withWait(this.inside.waits, waiter);
+  }
 
   /** Internal. */
-  waitEnded(): void {}
+  removeWait(waiter: Waiter): void {
+    if (this.inside !== null) this.inside.waits = withoutWait(this.inside.waits, waiter);
+  }
+
+  /** Internal: see {@link WaitScope}. */
+  get outerScope(): WaitScope | null {
+    return this.inside?.outerScope ?? null;
+  }
+
+  /** Internal: see {@link WaitScope}. */
+  get signal(): AbortSignal {
+    return (this.inside!.signal ??= new CancelSignal()).get(this.cancelled());
+  }
 
   /** Internal. */
   finished(value: unknown): void {
@@ -239,18 +278,55 @@ export class Operation<T = unknown> implements LoopAwaitable<T>, StepOwner {
     else waiters.run();
   }
 
+  /** Asks what the operation waits for to cancel. @returns False if the request must be kept for the next step. */
+  private cancelInside(): boolean {
+    if (this.inside !== null) {
+      (this.inside.signal ??= new CancelSignal()).request();
+      return cancelAll(this.inside.waits);
+    }
+    const source = this.stepper?.source ?? null;
+    return source !== null && source.outcome() === 'pending' && source.requestCancel();
+  }
+
+  private waitsInside(): readonly Waiter[] {
+    if (this.inside !== null) return listOf(this.inside.waits);
+    return this.stepper === null || this.stepper.source === null ? [] : [this.stepper];
+  }
+
+  /** The caller's async context, in which what user code waits for is this operation's, and ends with it. */
+  private enterContext(): AsyncResource {
+    const store = threadState.storage.getStore();
+    const { loop = this.loop, task = null, context = null, origin = null } = store ?? {};
+    const variables = store === undefined ? threadState.variables : store.variables;
+    this.inside = {
+      waits: null,
+      signal: null,
+      home: task !== null && hasBrand(task, 'Task') ? (task as WaitingTask) : null,
+      outerScope: store === undefined ? null : liveScope(store),
+    };
+    return threadState.storage.run(new AsyncStore(loop, task, context, variables, origin, this), makeResource);
+  }
+
   /** It began to wait, at the call, for the very task that now awaits it. */
   private refuseSelfWait(task: WaitingTask): void {
     const source = this.stepper?.source ?? null;
     if (source instanceof Operation) source.refuseSelfWait(task);
     else if ((source as unknown) === task) this.stepper!.refuseWait(misuse(task, source!)!);
   }
+}
 
-  private someWaiter(test: (waiter: Waiter) => boolean): boolean {
-    const { waiters } = this;
-    if (waiters === null) return false;
-    return Array.isArray(waiters) ? waiters.some(test) : test(waiters);
-  }
+/** What an operation needs to be a {@link WaitScope}. */
+interface Inside {
+  /** What the user code inside waits for. */
+  waits: Waits;
+  signal: CancelSignal | null;
+  /** The task in which the operation began. */
+  readonly home: WaitingTask | null;
+  readonly outerScope: WaitScope | null;
+}
+
+function makeResource(): AsyncResource {
+  return new AsyncResource('tsyncio.Operation', { requireManualDestroy: true });
 }
 
 /**

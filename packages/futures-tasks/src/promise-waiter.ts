@@ -1,5 +1,5 @@
-import { CancelledError, hasBrand, isCancelled, RuntimeError, taskOfContext } from '@tsyncio/core';
-import type { LoopAwaitable, Waiter, WaitingTask } from './awaitable.js';
+import { CancelledError, hasBrand, RuntimeError, threadState, type AsyncStore } from '@tsyncio/core';
+import type { LoopAwaitable, Waiter, WaitingTask, WaitOwner, WaitScope } from './awaitable.js';
 
 type Settle = (value: unknown) => void;
 type Callback = ((value: never) => unknown) | null | undefined;
@@ -15,9 +15,23 @@ function isResolvingFunction(fn: unknown): fn is Settle {
   return typeof fn === 'function' && fn.name === '' && toText(fn) === NATIVE;
 }
 
-/** The task in whose async context this code runs, if it is alive. */
-function liveTask(): WaitingTask | null {
-  const task = taskOfContext();
+/** The innermost operation that runs this code within its task, and has not ended. */
+export function liveScope(store: AsyncStore): WaitScope | null {
+  // A store made by an older copy of core has no scope.
+  let scope = (store.scope ?? null) as WaitScope | null;
+  while (scope?.done() === true) scope = scope.outerScope;
+  return scope;
+}
+
+/** Whose wait an `await` here is: that of an operation that runs this code, or of the task, if they are alive. */
+function liveOwner(): WaitOwner | null {
+  const store = threadState.storage.getStore();
+  if (store === undefined) return null;
+  if (store.scope) {
+    const scope = liveScope(store);
+    if (scope !== null) return scope;
+  }
+  const { task } = store;
   if (task === null || !hasBrand(task, 'Task')) return null;
   const waiting = task as WaitingTask;
   return waiting.done() ? null : waiting;
@@ -26,7 +40,7 @@ function liveTask(): WaitingTask | null {
 /** One `then` on a future or operation: an `await`, or a call by the user. */
 class PromiseWaiter implements Waiter {
   source: LoopAwaitable | null;
-  private readonly task: WaitingTask | null;
+  private readonly owner: WaitOwner | null;
   /** An error to throw in place of the outcome. */
   private error: unknown = undefined;
 
@@ -36,41 +50,44 @@ class PromiseWaiter implements Waiter {
     private readonly reject: Settle,
   ) {
     this.source = source;
-    this.task = liveTask();
+    this.owner = liveOwner();
   }
 
   begin(): void {
     const source = this.source!;
-    const { task } = this;
+    const { owner } = this;
     if (source.outcome() !== 'pending') {
       // Done already: its awaiter goes on without passing through the loop.
       this.settle(source);
       return;
     }
-    if (task !== null) {
-      const problem = misuse(task, source);
+    if (owner !== null) {
+      const problem = owner.checkWait(source);
       if (problem !== null) {
         this.error = problem;
-        task.scheduler!.enqueue(this);
+        owner.scheduler.enqueue(this);
         return;
       }
-      task.addWait(this);
+      owner.addWait(this);
     }
     source.addWaiter(this);
-    if (task?.mustCancel === true && source.requestCancel()) task.mustCancel = false;
+    if (owner?.cancelRequested() === true && source.requestCancel()) owner.cancelTaken();
   }
 
   run(): void {
     const source = this.source!;
-    const { task } = this;
+    const { owner } = this;
     this.source = null;
     // Refused, it may belong to another loop: the step is one of the task's own.
-    (this.error === undefined ? source.scheduler! : task!.scheduler!).beginStep();
-    if (task !== null) {
-      task.removeWait(this);
-      if (task.mustCancel && !source.endsInStep && !task.done()) {
-        task.mustCancel = false;
-        task.cancelDelivered();
+    (this.error === undefined ? source.scheduler! : owner!.scheduler).beginStep();
+    if (owner !== null) {
+      owner.removeWait(this);
+      if (!owner.cancelRequested()) {
+        // Whatever has accepted a request has answered it now, with a CancelledError or otherwise.
+        owner.cancelDelivered();
+      } else if (!source.endsInStep && !owner.done()) {
+        owner.cancelTaken();
+        owner.cancelDelivered();
         // Its failure, if any, was on its way to be looked at.
         if (source.outcome() === 'exception') source.takeException();
         this.reject(new CancelledError());
@@ -82,15 +99,19 @@ class PromiseWaiter implements Waiter {
   }
 
   awaitingTask(): WaitingTask | null {
-    return this.task;
+    return this.owner === null ? null : this.owner.awaitingTask();
   }
 
   cancelRequested(): boolean {
-    return this.task?.mustCancel === true;
+    return this.owner?.cancelRequested() === true;
   }
 
   cancelTaken(): void {
-    if (this.task !== null) this.task.mustCancel = false;
+    this.owner?.cancelTaken();
+  }
+
+  cancelDelivered(): void {
+    this.owner?.cancelDelivered();
   }
 
   private settle(source: LoopAwaitable): void {
@@ -99,14 +120,10 @@ class PromiseWaiter implements Waiter {
         this.resolve(source.takeResult());
         break;
       case 'cancelled':
-        this.task?.cancelDelivered();
         this.reject(new CancelledError());
         break;
-      default: {
-        const error = source.takeException();
-        if (this.task !== null && isCancelled(error)) this.task.cancelDelivered();
-        this.reject(error);
-      }
+      default:
+        this.reject(source.takeException());
     }
   }
 }
@@ -129,9 +146,16 @@ function takeSettlers(resolve: Settle, reject: Settle): void {
 
 /** `then` of futures and operations. */
 export function thenOf(source: LoopAwaitable, onFulfilled: Callback, onRejected: Callback): PromiseLike<unknown> {
-  if (isResolvingFunction(onFulfilled) && isResolvingFunction(onRejected)) {
-    new PromiseWaiter(source, onFulfilled, onRejected).begin();
-    return new FollowUp(source);
+  if (isResolvingFunction(onFulfilled)) {
+    if (source.outcome() === 'result') {
+      // Nothing to wait for: no waiter, no look at the task.
+      onFulfilled(source.takeResult());
+      return new FollowUp(source);
+    }
+    if (isResolvingFunction(onRejected)) {
+      new PromiseWaiter(source, onFulfilled, onRejected).begin();
+      return new FollowUp(source);
+    }
   }
   const base = new Promise<unknown>(takeSettlers);
   new PromiseWaiter(source, takenResolve, takenReject).begin();

@@ -1,26 +1,13 @@
 import type { AsyncResource } from 'node:async_hooks';
 import { CancelledError, hasBrand, repr, RuntimeError } from '@tsyncio/core';
-import type { AnyScheduler, LoopAwaitable, Waiter, WaitingTask } from './awaitable.js';
+import type { LoopAwaitable, Waiter, WaitingTask, WaitOwner } from './awaitable.js';
 import { FutureWait } from './future-wait.js';
 
 /** A generator that yields what it waits for: `yield* future`, `yield* operation`, `yield` alone for one iteration. */
 export type CoroutineGenerator<T = unknown> = Generator<unknown, T, unknown>;
 
 /** Whoever's generator is driven: a task or an operation. Internal. */
-export interface StepOwner {
-  readonly scheduler: AnyScheduler;
-  /** True if a CancelledError is due at the next wait. */
-  cancelRequested(): boolean;
-  cancelTaken(): void;
-  /** The task itself, or the one that awaits the operation. */
-  awaitingTask(): WaitingTask | null;
-  /** A CancelledError reaches the generator, from wherever. */
-  cancelDelivered(): void;
-  /** What is wrong with waiting for `source`, or null. */
-  checkWait(source: LoopAwaitable): RuntimeError | null;
-  /** It waits now, or no longer. */
-  waitBegun(waiter: Waiter): void;
-  waitEnded(waiter: Waiter): void;
+export interface StepOwner extends WaitOwner {
   finished(value: unknown): void;
   failed(error: unknown): void;
 }
@@ -32,6 +19,12 @@ export class PromiseWait {
 
 /** Generators that are being driven, or were: a second driver is an error, as a coroutine cannot be awaited twice. */
 const driven = new WeakSet<object>();
+
+/** Takes a generator for oneself. Internal. @throws RuntimeError if somebody drives it, or did. */
+export function claim(generator: CoroutineGenerator): void {
+  if (driven.has(generator)) throw new RuntimeError('cannot reuse already awaited coroutine');
+  driven.add(generator);
+}
 
 function resume(generator: CoroutineGenerator, value: unknown, isError: boolean): IteratorResult<unknown, unknown> {
   return isError ? generator.throw(value) : generator.next(value);
@@ -49,27 +42,31 @@ export class Stepper implements Waiter {
     private readonly generator: CoroutineGenerator,
     private readonly owner: StepOwner,
     /** The async context of the steps; null to run them in whatever context the loop is in. */
-    private readonly scope: AsyncResource | null,
+    readonly scope: AsyncResource | null,
   ) {}
 
   /** The first step, at once. */
   start(): void {
-    if (driven.has(this.generator)) {
-      this.owner.failed(new RuntimeError('cannot reuse already awaited coroutine'));
+    try {
+      claim(this.generator);
+    } catch (error) {
+      this.owner.failed(error);
       return;
     }
-    driven.add(this.generator);
     this.advance(undefined, false);
   }
 
   /** The next step: what was waited for is done, or a bare yield is over. */
   run(): void {
     const { owner, source } = this;
+    const cancelRequested = owner.cancelRequested();
     if (source !== null) {
       this.source = null;
-      owner.waitEnded(this);
+      owner.removeWait(this);
+      // Whatever has accepted a request has answered it now, with a CancelledError or otherwise.
+      if (!cancelRequested) owner.cancelDelivered();
     }
-    if (owner.cancelRequested() && source?.endsInStep !== true) {
+    if (cancelRequested && source?.endsInStep !== true) {
       owner.cancelTaken();
       owner.cancelDelivered();
       this.error = undefined;
@@ -81,7 +78,6 @@ export class Stepper implements Waiter {
       this.error = undefined;
       this.advance(error, true);
     } else {
-      if (source?.outcome() === 'cancelled') owner.cancelDelivered();
       this.advance(undefined, false);
     }
   }
@@ -90,6 +86,7 @@ export class Stepper implements Waiter {
   refuseWait(problem: RuntimeError): void {
     this.source!.removeWaiter(this);
     this.source = null;
+    this.owner.removeWait(this);
     this.throwNext(problem);
   }
 
@@ -109,6 +106,10 @@ export class Stepper implements Waiter {
 
   cancelTaken(): void {
     this.owner.cancelTaken();
+  }
+
+  cancelDelivered(): void {
+    this.owner.cancelDelivered();
   }
 
   toString(): string {
@@ -154,7 +155,7 @@ export class Stepper implements Waiter {
     }
     this.source = source;
     source.addWaiter(this);
-    owner.waitBegun(this);
+    owner.addWait(this);
     if (owner.cancelRequested() && source.requestCancel()) owner.cancelTaken();
   }
 

@@ -17,9 +17,11 @@ import {
 } from '@tsyncio/core';
 import type { AnyScheduler, LoopAwaitable, Waiter, WaitingTask } from './awaitable.js';
 import { checkCoroutine, coroutineName, isGenerator, type Coroutine } from './coroutine.js';
+import { CancelSignal } from './cancel-signal.js';
 import { Future } from './future.js';
 import { addTask, removeTask } from './introspection.js';
-import { misuse } from './promise-waiter.js';
+import { liveScope, misuse } from './promise-waiter.js';
+import { cancelAll, listOf, withoutWait, withWait, type Waits } from './waits.js';
 import { Stepper, type CoroutineGenerator, type StepOwner } from './stepper.js';
 
 /** How to make a {@link Task}. */
@@ -44,16 +46,16 @@ export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwn
   /** Internal: a cancellation that nothing has accepted yet. */
   mustCancel = false;
   /** What the task waits for: usually one; several after `Promise.all` and un-awaited async calls. */
-  private waits: Waiter | Waiter[] | null = null;
+  private waits: Waits = null;
   private readonly coroutine: Coroutine<T>;
   private readonly scope: AsyncResource;
   private name: string;
   private started = false;
   /** Drives a generator; null for a native async function. */
   private stepper: Stepper | null = null;
-  private abort: AbortController | null = null;
-  /** A cancel request has aborted the signal, and the error has not reached the coroutine. */
-  private cancelPending = false;
+  private cancelSignal: CancelSignal | null = null;
+  /** How often it was asked to cancel, less what was taken back. */
+  private cancels = 0;
 
   /** @throws TypeError if `coroutine` is none. RuntimeError if the loop is closed, or there is none. */
   constructor(coroutine: Coroutine<T>, options: TaskOptions = {}, madeBy?: EntryPoint) {
@@ -108,29 +110,39 @@ export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwn
       this.markRetrieved();
       return false;
     }
-    if (this.abort !== null) this.abort.abort(new CancelledError());
-    this.cancelPending = true;
-    let accepted = false;
-    let undelivered = false;
-    for (const { source } of [...this.waitList()]) {
-      if (source === null) continue;
-      if (source.outcome() !== 'pending') undelivered = true;
-      else if (source.requestCancel()) accepted = true;
-    }
-    if (!accepted || undelivered) this.mustCancel = true;
+    this.cancels++;
+    (this.cancelSignal ??= new CancelSignal()).request();
+    if (!cancelAll(this.waits)) this.mustCancel = true;
     return true;
+  }
+
+  /** How often it was asked to cancel, less the calls of {@link uncancel}. asyncio: `Task.cancelling`, since 3.11. */
+  cancelling(): number {
+    return this.cancels;
+  }
+
+  /**
+   * Takes back one request to cancel: for code that has caught the CancelledError and goes on. asyncio: `Task.uncancel`, since 3.11.
+   *
+   * @returns How many requests are left. At none, an error that has not been thrown yet is dropped.
+   */
+  uncancel(): number {
+    if (this.cancels === 0) return 0;
+    this.cancels--;
+    if (this.cancels === 0) this.mustCancel = false;
+    for (const { source } of listOf(this.waits)) source?.withdrawCancel();
+    return this.cancels;
   }
 
   /**
    * Aborted when the task is asked to cancel; for what is not the loop's: `fetch(url, { signal: task.signal })`. After a cancellation has
-   * been delivered it is a new one.
+   * been delivered it is a new one. Inside of `waitFor(() => ...)` and its kin it is also aborted when they end the code that they run.
    */
   get signal(): AbortSignal {
-    if (this.abort === null) {
-      this.abort = new AbortController();
-      if (this.cancelPending || this.cancelled()) this.abort.abort(new CancelledError());
-    }
-    return this.abort.signal;
+    const store = threadState.storage.getStore();
+    const scope = store?.task === this ? liveScope(store) : null;
+    if (scope !== null) return scope.signal;
+    return (this.cancelSignal ??= new CancelSignal()).get(this.cancelled());
   }
 
   /**
@@ -180,8 +192,9 @@ export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwn
    * True if it waits for a promise that is not the loop's: a request to cancel lands at its next wait for the loop.
    * Not to be asked from its own step.
    */
-  inForeignWait(): boolean {
-    if (this.done() || !this.started || this.waits !== null) return false;
+  override inForeignWait(): boolean {
+    if (this.done() || !this.started) return false;
+    if (this.waits !== null) return listOf(this.waits).every(({ source }) => source?.inForeignWait() === true);
     return this.stepper === null || this.stepper.waitsForPromise;
   }
 
@@ -244,29 +257,12 @@ export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwn
 
   /** Internal. */
   addWait(waiter: Waiter): void {
-    if (this.waits === null) this.waits = waiter;
-    else if (Array.isArray(this.waits)) this.waits.push(waiter);
-    else this.waits = [this.waits, waiter];
+    this.waits = withWait(this.waits, waiter);
   }
 
   /** Internal. */
   removeWait(waiter: Waiter): void {
-    if (this.waits === waiter) this.waits = null;
-    else if (Array.isArray(this.waits)) {
-      const index = this.waits.indexOf(waiter);
-      if (index >= 0) this.waits.splice(index, 1);
-      if (this.waits.length === 0) this.waits = null;
-    }
-  }
-
-  /** Internal. */
-  waitBegun(waiter: Waiter): void {
-    this.addWait(waiter);
-  }
-
-  /** Internal. */
-  waitEnded(waiter: Waiter): void {
-    this.removeWait(waiter);
+    this.waits = withoutWait(this.waits, waiter);
   }
 
   /** Internal. */
@@ -286,9 +282,7 @@ export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwn
 
   /** Internal. */
   cancelDelivered(): void {
-    if (!this.cancelPending) return;
-    this.cancelPending = false;
-    this.abort = null;
+    this.cancelSignal?.delivered();
   }
 
   /** Internal. */
@@ -336,7 +330,7 @@ export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwn
     const [state, ...rest] = super.describe();
     const parts = [this.mustCancel && !this.done() ? 'cancelling' : state!];
     parts.splice(1, 0, `name=${repr(this.name)}`, `coro=<${this.describeCoroutine()}>`);
-    const waits = this.waitList().map(({ source }) => String(source));
+    const waits = listOf(this.waits).map(({ source }) => String(source));
     if (waits.length > 0) parts.push(`wait_for=${waits.join(', ')}`);
     const [first, ...others] = parts;
     if (first!.startsWith('finished')) {
@@ -364,11 +358,6 @@ export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwn
       mustCancel: false,
     });
     return copy;
-  }
-
-  private waitList(): Waiter[] {
-    if (this.waits === null) return [];
-    return Array.isArray(this.waits) ? this.waits : [this.waits];
   }
 }
 
