@@ -1,3 +1,5 @@
+import { markAsUntransferable } from 'node:worker_threads';
+
 import { addressOf } from '@tsyncio/socket/native';
 
 /**
@@ -8,7 +10,8 @@ import { addressOf } from '@tsyncio/socket/native';
  * into one block; what arrived becomes a slice (45 ns), the next message goes behind it, and when the rest is too small a
  * new block is taken. No byte is written twice, so a receiver may keep its slice for ever.
  *
- * The price: a slice that is kept, however small, keeps its whole block.
+ * The price: a slice that is kept, however small, keeps its whole block. And a slice cannot be transferred to a worker (it is copied),
+ * because the memory of its neighbours would go with it; Node does the same to the buffers of its pool.
  */
 export class BlockPool {
   /** Where the next message goes, for the system call. */
@@ -27,9 +30,11 @@ export class BlockPool {
 
   /** Bytes that may be written at {@link address}; takes a new block if too few are left. */
   room(): number {
-    if (this.block === null || this.size - this.offset < this.minimum) {
+    // A block of length 0 was detached by `slice.buffer.transfer()`: its address is no longer ours.
+    if (this.block === null || this.block.length === 0 || this.size - this.offset < this.minimum) {
       // Never pooled and never zeroed; its memory is off the heap, so the address stays.
       this.block = Buffer.allocUnsafeSlow(this.size);
+      markAsUntransferable(this.block.buffer);
       this.offset = 0;
       this.address = addressOf(this.block.buffer);
     }

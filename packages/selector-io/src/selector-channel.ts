@@ -97,10 +97,14 @@ export class SelectorChannel extends Watch implements StreamChannel {
     this.reading = false;
     this.writing = false;
     this.due = 0;
+    this.handle.cancel();
     this.io.drop(this);
     this.fd = -1;
-    this.handle.cancel();
-    this.socket.close();
+    try {
+      this.socket.close();
+    } catch {
+      // Closed by someone else, or an error that came too late for anyone to act on: it is closed.
+    }
   }
 
   override wanted(): number {

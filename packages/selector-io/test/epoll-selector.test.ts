@@ -4,7 +4,7 @@ import { DefaultSelector, EpollSelector, EVENT_READ, EVENT_WRITE, SelectorKey } 
 import { type Socket, socketpair } from '@tsyncio/socket';
 import { leakAudit } from '@tsyncio/test-support';
 
-import { thrown } from '../../socket/test/support/errors.js';
+import { thrown } from './support/errors.js';
 
 const BOTH = EVENT_READ | EVENT_WRITE;
 let selector: EpollSelector;

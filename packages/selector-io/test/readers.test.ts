@@ -6,7 +6,7 @@ import { addReader, addWriter, removeReader, removeWriter, SelectorIo } from '@t
 import { type Socket, socketpair } from '@tsyncio/socket';
 import { leakAudit } from '@tsyncio/test-support';
 
-import { thrown } from '../../socket/test/support/errors.js';
+import { thrown } from './support/errors.js';
 import { iterations } from './support/loops.js';
 
 let loop: TaskLoop<SelectorIo>;

@@ -1,6 +1,6 @@
 import { runProgram } from '@tsyncio/test-support';
 
-import { compileWithNative } from '../../socket/test/support/programs.js';
+import { compileWithNative } from './support/programs.js';
 
 // In a process of its own: a signal must not hit the one that runs the tests.
 test('SEL-27 a signal neither ends a wait nor is an error', async () => {

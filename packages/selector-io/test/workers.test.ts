@@ -1,6 +1,6 @@
 import { runProgram } from '@tsyncio/test-support';
 
-import { compileWithNative } from '../../socket/test/support/programs.js';
+import { compileWithNative } from './support/programs.js';
 
 /**
  * A worker that ends with a running loop, a reader on it and an open poll. Without the pinned addon and the exit hook this takes the

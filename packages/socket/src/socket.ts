@@ -67,7 +67,13 @@ export class Socket {
     this.family = family;
     this.type = type;
     this.proto = proto;
-    this.fd = options.fileno ?? made('socket', systemCalls().socket(family, type, proto, options.nonblocking === true));
+    const { fileno, nonblocking = false } = options;
+    if (fileno === undefined) {
+      this.fd = made('socket', systemCalls().socket(family, type, proto, nonblocking));
+    } else {
+      if (nonblocking) made('fcntl', systemCalls().setNonblocking(fileno, true));
+      this.fd = fileno;
+    }
   }
 
   /**
@@ -127,7 +133,7 @@ export class Socket {
    */
   accept(options: SocketOptions = {}): [Socket, Address] {
     checkOptions(options);
-    const fd = made('accept', systemCalls().accept(this.open('accept'), options.nonblocking === true));
+    const fd = made('accept', systemCalls().accept(this.open('accept'), options.nonblocking ?? false));
     const socket = adopt(fd, this.family, this.type, this.proto);
     return [socket, systemCalls().acceptedFrom()];
   }
@@ -329,7 +335,7 @@ export function socketpair(
   options: SocketOptions = {},
 ): [Socket, Socket] {
   checkKind(family, type, proto, options);
-  const pair = systemCalls().socketpair(family, type, proto, options.nonblocking === true);
+  const pair = systemCalls().socketpair(family, type, proto, options.nonblocking ?? false);
   if (typeof pair === 'number') throw systemError(pair, 'socketpair');
   return [adopt(pair[0], family, type, proto), adopt(pair[1], family, type, proto)];
 }
@@ -375,6 +381,9 @@ function checkOptions(options: unknown): asserts options is SocketOptions {
   if (typeof options !== 'object' || options === null) {
     throw new TypeError(`options must be an object, not ${kindOf(options)}`);
   }
-  const { fileno } = options as SocketOptions;
+  const { fileno, nonblocking } = options as SocketOptions;
+  if (nonblocking !== undefined && typeof nonblocking !== 'boolean') {
+    throw new TypeError(`nonblocking must be a boolean, not ${kindOf(nonblocking)}`);
+  }
   if (fileno !== undefined) checkInteger('fileno', fileno, 0, INT_MAX);
 }

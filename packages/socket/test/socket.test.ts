@@ -292,6 +292,13 @@ describe('the descriptor', () => {
     expect(copy.closed).toBe(true);
   });
 
+  test('a descriptor that is taken over can be made non-blocking', () => {
+    const [a, b] = socketpair();
+    using socket = new Socket(AF_UNIX, SOCK_STREAM, 0, { fileno: a.detach(), nonblocking: true });
+    expect(socket.getblocking()).toBe(false);
+    b.close();
+  });
+
   test('fromFd of something else leaves it open', () => {
     const file = openSync('/dev/null', 'r');
     expect(thrown(() => Socket.fromFd(file))).toMatchObject({ code: 'ENOTSOCK', syscall: 'getsockopt' });
@@ -399,6 +406,12 @@ describe('bad input', () => {
       'TypeError',
       /options must be an object, not null/,
       () => new Socket(AF_INET, SOCK_STREAM, 0, null as never),
+    ],
+    [
+      'nonblocking',
+      'TypeError',
+      /nonblocking must be a boolean, not number/,
+      () => new Socket(AF_INET, SOCK_STREAM, 0, { nonblocking: 1 as never }),
     ],
     ['fileno', 'ValueError', /fileno .* not -1/, () => new Socket(AF_INET, SOCK_STREAM, 0, { fileno: -1 })],
     ['pair', 'TypeError', /family/, () => socketpair({} as never)],

@@ -60,7 +60,6 @@ export class DescriptorPoll {
     if (this.isClosed) return;
     this.onReadable = callback;
     if (this.started) return;
-    this.started = true;
     if (this.handle === null) {
       pinAddon();
       this.handle = koffi().node.poll(this.fd, READABLE, this.fire);
@@ -69,6 +68,7 @@ export class DescriptorPoll {
     } else {
       this.handle.start(READABLE, this.fire);
     }
+    this.started = true;
   }
 
   /** No call from now on. Cheap; idempotent. */

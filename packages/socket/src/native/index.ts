@@ -3,9 +3,9 @@
  * one sub-folder for each system. Internal: the sibling packages use it, and a change here is a breaking change for them.
  */
 export { DescriptorPoll } from './descriptor-poll.js';
-export { E, errorName, systemError } from './errno.js';
+export { E, systemError } from './errno.js';
 export { addressOf } from './koffi.js';
-export { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT } from './linux/abi.js';
+export { EPOLLIN, EPOLLOUT } from './linux/abi.js';
 export { Epoll } from './linux/epoll.js';
 export { requireLinux, systemCalls, WOULD_BLOCK } from './platform.js';
 export { GATHER_MAX, type SystemCalls } from './system-calls.js';

@@ -29,8 +29,6 @@ export const EPOLL_CTL_DEL = 2;
 export const EPOLL_CTL_MOD = 3;
 export const EPOLLIN = 0x1;
 export const EPOLLOUT = 0x4;
-export const EPOLLERR = 0x8;
-export const EPOLLHUP = 0x10;
 
 /**
  * `struct epoll_event { u32 events; u64 data; }`: packed on x86-64 only (12 bytes, data at 4), naturally aligned elsewhere

@@ -3,15 +3,15 @@ import { E } from '../errno.js';
 import { addressOf, koffi } from '../koffi.js';
 import { GATHER_MAX, type SystemCalls } from '../system-calls.js';
 import * as abi from './abi.js';
-import { constants } from './constants.js';
 import { decodeAddress, encodeAddress } from './sockaddr.js';
 
 /**
  * Declares the functions of libc. Found in the process itself (`load(null)`: Node links libc), so glibc and musl need no file
  * names of their own.
  *
- * Parameter types were chosen by measurement (README): memory of ours goes as a number (`uintptr_t`), memory of callers as
- * `void *`; lengths and results are `int`, because `size_t` and `ssize_t` cost up to 20 ns more and no call here moves 2 GiB.
+ * Memory of ours goes as a number (`uintptr_t`), memory of callers as `void *` (README, measurements). Results that are `ssize_t`
+ * are read as `int`: the lower half of the register, and no call here moves 2 GiB. `fcntl` is variadic in C; on Linux that makes no
+ * difference to how an argument is passed.
  */
 export function declareLibc() {
   const libc = koffi().load(null);
@@ -41,21 +41,21 @@ export function declareLibc() {
       'recv',
       'int',
       'uintptr_t',
-      'int',
+      'size_t',
       'int',
     ),
     recvInto: declare<(fd: Fd, into: Uint8Array, length: number, flags: number) => number>(
       'recv',
       'int',
       'void *',
-      'int',
+      'size_t',
       'int',
     ),
     send: declare<(fd: Fd, data: Uint8Array, length: number, flags: number) => number>(
       'send',
       'int',
       'void *',
-      'int',
+      'size_t',
       'int',
     ),
     sendmsg: declare<(fd: Fd, message: number, flags: number) => number>('sendmsg', 'int', 'uintptr_t', 'int'),
@@ -105,7 +105,7 @@ export function declareLibc() {
       'int',
     ),
     fcntl: declare<(fd: Fd, command: number, argument: number) => number>('fcntl', 'int', 'int', 'int'),
-    poll: declare<(fds: number, count: number, timeout: number) => number>('poll', 'uintptr_t', 'int', 'int'),
+    poll: declare<(fds: number, count: number, timeout: number) => number>('poll', 'uintptr_t', 'size_t', 'int'),
     close: declare<(fd: Fd) => number>('close', 'int'),
     ifNameToIndex: declare<(name: string) => number>('if_nametoindex', 'string'),
     epollCreate: declare<(flags: number) => Fd>('epoll_create1', 'int'),
@@ -151,8 +151,8 @@ class Scratch {
   static readonly length = 128; // socklen_t of it; at the same time the length of an option
   static readonly value = 136; // an int, or a pair of them, or a struct pollfd
   static readonly message = 144; // struct msghdr
-  static readonly vector = 200; // struct iovec[GATHER_MAX]
-  static readonly size = 200 + GATHER_MAX * abi.IOVEC_SIZE;
+  static readonly vector = Scratch.message + abi.MSGHDR_SIZE; // struct iovec[GATHER_MAX]
+  static readonly size = Scratch.vector + GATHER_MAX * abi.IOVEC_SIZE;
 
   private readonly memory = new ArrayBuffer(Scratch.size);
   private readonly base = addressOf(this.memory);
@@ -377,5 +377,3 @@ const MAX_LENGTH = 0x7ffff000;
 function creationFlags(nonblocking: boolean): number {
   return nonblocking ? abi.SOCK_CLOEXEC | abi.SOCK_NONBLOCK : abi.SOCK_CLOEXEC;
 }
-
-export { constants };
