@@ -37,6 +37,7 @@ export { sleep } from './sleep.js';
 export type { CoroutineGenerator } from './stepper.js';
 export { Task, type TaskOptions } from './task.js';
 export { TaskLoop, type TaskFactory } from './task-loop.js';
+export { waitFor } from './wait-for.js';
 export { ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION, wait, type ReturnWhen, type WaitOptions } from './wait.js';
 export { wrapFuture } from './wrap-future.js';
 export { wrapPromise } from './wrap-promise.js';

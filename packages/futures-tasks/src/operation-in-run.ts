@@ -3,6 +3,13 @@ import type { FutureFactory } from './current-factory.js';
 import { failedOperation, operation, type Operation, type OperationOptions } from './operation.js';
 import type { CoroutineGenerator } from './stepper.js';
 
+/** The running loop, which must be able to make tasks. Internal. @throws RuntimeError if no loop is running. */
+export function runningFactory(): FutureFactory {
+  const loop = getRunningLoop();
+  if (!hasBrand(loop, 'TaskLoop')) throw new RuntimeError(`${String(loop)} makes no tasks: use TaskLoop`);
+  return loop as unknown as FutureFactory;
+}
+
 /**
  * An operation of the running loop. Internal.
  *
@@ -14,8 +21,7 @@ export function operationInRun<T>(
 ): Operation<T> {
   let loop: FutureFactory;
   try {
-    loop = getRunningLoop() as unknown as FutureFactory;
-    if (!hasBrand(loop, 'TaskLoop')) throw new RuntimeError(`${String(loop)} makes no tasks: use TaskLoop`);
+    loop = runningFactory();
   } catch (error) {
     return failedOperation(null, error);
   }

@@ -24,7 +24,7 @@ export function liveScope(store: AsyncStore): WaitScope | null {
 }
 
 /** Whose wait an `await` here is: that of an operation that runs this code, or of the task, if they are alive. */
-function liveOwner(): WaitOwner | null {
+export function liveOwner(): WaitOwner | null {
   const store = threadState.storage.getStore();
   if (store === undefined) return null;
   if (store.scope) {
