@@ -111,13 +111,19 @@ describe('reading', () => {
       // Node 20 copies it, later versions refuse.
     }
     expect(String(first)).toBe('one');
-    // Only on purpose: ArrayBuffer.prototype.transfer, Node 22 and later. Nothing is received into memory that is gone.
+    // ArrayBuffer.prototype.transfer: Node 22 has it and lets it happen, later versions refuse it too.
     const { buffer } = first as unknown as { buffer: { transfer?(): ArrayBuffer } };
-    const taken = buffer.transfer?.();
+    let taken: ArrayBuffer | undefined;
+    try {
+      taken = buffer.transfer?.();
+    } catch {
+      expect(String(first)).toBe('one');
+    }
     far.send(Buffer.from('two'));
     await iterations(loop, 1);
     expect(String(sink.data[1])).toBe('two');
-    if (taken !== undefined) expect(Buffer.from(taken, 0, 6).toString()).not.toContain('two');
+    // Nothing is received into memory that is someone else's now.
+    if (taken !== undefined) expect(Buffer.from(taken, 0, 16).toString()).not.toContain('two');
   });
 
   test('large messages: every byte, in order', async () => {
