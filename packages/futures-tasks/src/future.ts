@@ -212,7 +212,14 @@ export class Future<T = unknown> implements LoopAwaitable<T> {
 
   /** As asyncio's repr: `<Future finished result=4>`. */
   toString(): string {
-    return `<${[this.constructor.name, ...this.describe()].join(' ')}>`;
+    // Tasks may wait for each other in a circle.
+    if (this.describing) return `<${this.constructor.name} ...>`;
+    this.describing = true;
+    try {
+      return `<${[this.constructor.name, ...this.describe()].join(' ')}>`;
+    } finally {
+      this.describing = false;
+    }
   }
 
   [Symbol.for('nodejs.util.inspect.custom')](): string {
@@ -271,7 +278,9 @@ export class Future<T = unknown> implements LoopAwaitable<T> {
     const parts: string[] = [this.describeState()];
     const jobs = this.callbackList();
     if (jobs.length > 0) {
-      const names = jobs.map((job) => (job instanceof Handle ? describeCallback(job.callback, null) : repr(job)));
+      const names = jobs.map((job) =>
+        job instanceof Handle ? describeCallback(job.callback, null) : describeWaiter(job as Waiter),
+      );
       const shown = names.length <= 2 ? names : [names[0]!, `<${names.length - 2} more>`, names[names.length - 1]!];
       parts.push(`cb=[${shown.join(', ')}]`);
     }
@@ -283,26 +292,15 @@ export class Future<T = unknown> implements LoopAwaitable<T> {
   protected describeState(): string {
     switch (this.state) {
       case 'result':
-        return `finished result=${this.describeValue()}`;
+        return `finished result=${repr(this.value)}`;
       case 'exception':
-        return `finished exception=${this.describeValue()}`;
+        return `finished exception=${repr(this.value)}`;
       default:
         return this.state;
     }
   }
 
   private describing = false;
-
-  /** A result may contain this very future. */
-  private describeValue(): string {
-    if (this.describing) return '...';
-    this.describing = true;
-    try {
-      return repr(this.value);
-    } finally {
-      this.describing = false;
-    }
-  }
 
   /** As {@link setException}, for an error from elsewhere: JavaScript lets people throw anything. Internal. */
   adoptError(error: unknown): void {
@@ -364,6 +362,12 @@ export class Future<T = unknown> implements LoopAwaitable<T> {
     if (this.callbacks === null) return [];
     return Array.isArray(this.callbacks) ? this.callbacks : [this.callbacks];
   }
+}
+
+/** Only the name: the task's own repr shows what it waits for, which is this future. */
+function describeWaiter(waiter: Waiter): string {
+  const task = waiter.awaitingTask() as { getName?: () => string } | null;
+  return task?.getName === undefined ? '<wake-up>' : `<wake-up of ${task.getName()}>`;
 }
 
 function toError(error: unknown): unknown {

@@ -71,3 +71,30 @@ test('cancellation reaches the await', async () => {
   });
   expect(seen).toEqual(['cancelled', 'cleaned']);
 });
+
+test('the repr of a task that others wait for is short, also in a circle', async () => {
+  await run(async () => {
+    const loop = (await import('@tsyncio/core')).getRunningLoop() as unknown as TaskLoop;
+    const target = loop.createTask(
+      (function* () {
+        yield* sleep(0.001);
+      })(),
+      { name: 'target' },
+    );
+    const waiters = [1, 2, 3].map((i) =>
+      loop.createTask(
+        (function* () {
+          yield* target;
+        })(),
+        { name: `w${i}` },
+      ),
+    );
+    await sleep(0);
+    expect(String(target)).toContain('cb=[<wake-up of w1>, <1 more>, <wake-up of w3>]');
+    expect(String(waiters[0])).toContain("wait_for=<Task pending name='target'");
+    const knot = loop.createFuture<unknown>();
+    knot.setResult([knot]);
+    expect(String(knot)).toBe('<Future finished result=[<Future ...>]>');
+    await gather(...waiters);
+  });
+});
