@@ -70,7 +70,7 @@ export interface Selector {
   /**
    * @param timeout - Seconds. Left out or null: waits until something is ready. 0 or less: does not wait.
    */
-  select(timeout?: number | null): SelectorEvent[];
+  select(timeout?: number | null): readonly SelectorEvent[];
   /** @throws RuntimeError after `close`; ValueError if `file` is not registered or no descriptor. */
   getKey(file: FileDescriptorLike): SelectorKey;
   /** Null after `close`. */
