@@ -42,10 +42,8 @@ class GatheringFuture<T> extends Future<T> {
   }
 
   override cancel(): boolean {
-    if (this.done()) {
-      this.markRetrieved();
-      return false;
-    }
+    // Unlike that of other futures, a refused request leaves its failure unretrieved, as in asyncio.
+    if (this.done()) return false;
     let accepted = false;
     for (const child of this.children) if (child.cancel()) accepted = true;
     if (accepted) this.cancelWanted = true;
