@@ -1,4 +1,4 @@
-import { firstDifference, printDifference } from './difference.js';
+import { missed, printDifference } from './difference.js';
 import { GENERATOR, generate } from './generate.js';
 import { type Golden, hashProgram, writeGolden } from './golden.js';
 import { print } from './print.js';
@@ -55,25 +55,25 @@ async function record(python: Python, options: ReadonlyMap<string, string>): Pro
   const goldens = await Promise.all(
     seeds.map(async (seed): Promise<Golden> => {
       const program = generate(seed);
-      const trace = await python.run(program);
-      return { seed, profile: program.profile, oracle: program.oracle, hash: hashProgram(program), trace };
+      const traces = await python.expected(program);
+      return { seed, profile: program.profile, oracle: program.oracle, hash: hashProgram(program), traces };
     }),
   );
   const bytes = writeGolden(folder, goldens);
-  const lines = goldens.reduce((sum, golden) => sum + golden.trace.length, 0);
+  const lines = goldens.reduce((sum, golden) => sum + (golden.traces[0]?.length ?? 0), 0);
   console.log(`${goldens.length} traces of generator ${GENERATOR} recorded: ${lines} lines, ${bytes} bytes`);
   return 0;
 }
 
 async function differs(python: Python, program: Program): Promise<boolean> {
-  const expected = await python.run(program).catch(() => null);
-  if (expected === null) return false;
-  return firstDifference(expected, await runProgram(program)) >= 0;
+  const expected = await python.expected(program).catch(() => null);
+  return expected !== null && missed(expected, await runProgram(program)) !== null;
 }
 
 async function report(python: Python, program: Program): Promise<void> {
-  const expected = await python.run(program);
-  console.log(`${print(program)}\n\n${printDifference(expected, await runProgram(program))}\n`);
+  const expected = await python.expected(program);
+  const actual = await runProgram(program);
+  console.log(`${print(program)}\n\n${printDifference(missed(expected, actual) ?? actual, actual)}\n`);
 }
 
 async function compare(python: Python, options: ReadonlyMap<string, string>): Promise<number> {
@@ -84,12 +84,12 @@ async function compare(python: Python, options: ReadonlyMap<string, string>): Pr
   let lines = 0;
   for (let start = 0; start < programs.length; start += BATCH) {
     const batch = programs.slice(start, start + BATCH);
-    const expected = batch.map((program) => python.run(program));
+    const expected = batch.map((program) => python.expected(program));
     for (const [index, program] of batch.entries()) {
-      const trace = await expected[index];
-      if (!trace) continue;
-      lines += trace.length;
-      if (firstDifference(trace, await runProgram(program)) < 0) continue;
+      const traces = (await expected[index]) ?? [];
+      const actual = await runProgram(program);
+      lines += actual.length;
+      if (missed(traces, actual) === null) continue;
       differing.set(program.profile, [...(differing.get(program.profile) ?? []), program.seed]);
       if (options.has('all')) continue;
       const shown = options.has('shrink') ? await shrink(program, (candidate) => differs(python, candidate)) : program;
@@ -105,8 +105,8 @@ async function compare(python: Python, options: ReadonlyMap<string, string>): Pr
 
 async function trace(python: Python, seed: number, options: ReadonlyMap<string, string>): Promise<number> {
   const program = generate(seed);
-  const version =
-    options.get('version') === '3.13' ? '3.13' : options.get('version') === '3.8' ? '3.8' : program.oracle;
+  const version = options.get('version') ?? (program.oracle === 'either' ? '3.8' : program.oracle);
+  if (version !== '3.8' && version !== '3.13') throw new Error('--version wants 3.8 or 3.13');
   const lines = options.get('on') === 'tsyncio' ? await runProgram(program) : await python.run(program, version);
   console.log(lines.join('\n'));
   return 0;

@@ -10,6 +10,15 @@ export function firstDifference(expected: Trace, actual: Trace): number {
   return -1;
 }
 
+/** The expected trace that the actual one follows farthest; null if it is equal to one of them. */
+export function missed(expected: readonly Trace[], actual: Trace): Trace | null {
+  const reached = expected.map((trace): [number, Trace] => [firstDifference(trace, actual), trace]);
+  if (reached.some(([at]) => at < 0)) return null;
+  const best = reached.sort(([a], [b]) => b - a)[0];
+  if (!best) throw new Error('nothing was expected');
+  return best[1];
+}
+
 /** The lines around the first difference, for people. */
 export function printDifference(expected: Trace, actual: Trace): string {
   const at = firstDifference(expected, actual);

@@ -99,6 +99,10 @@ class Generator {
         ),
       );
     }
+    const cancels = random.int(0, 2);
+    for (let i = 0; i < cancels; i += 1) {
+      stmts.push(this.#soonOrLater({ k: 'cancel', slot: `t${random.int(1, this.#coros - 1)}` }));
+    }
     for (const { name, type } of this.#shared) {
       if (type === 'Event' && random.chance(0.75)) stmts.push(this.#soonOrLater({ k: 'setevent', obj: name }));
     }
@@ -128,7 +132,12 @@ class Generator {
   }
 
   #body(coro: number): Body {
-    return this.#block({ coro, callback: -1, depth: 0, held: null }, this.#random.int(2, 5));
+    const place: Place = { coro, callback: -1, depth: 0, held: null };
+    const size = this.#random.int(2, 5);
+    if (!this.#random.chance(0.3)) return this.#block(place, size);
+    // Under cancellation as a whole: swallowed, passed on, answered with waits or another error.
+    const guarded = { ...this.#try({ ...place, depth: 1 }, size), on: 'cancel' as const };
+    return [this.#stmt(guarded), ...this.#block(place, this.#random.int(0, 2))];
   }
 
   #block(place: Place, size: number): Body {
@@ -387,7 +396,7 @@ class Generator {
     return { k: 'ascompleted', members, timeout, body: place.depth < 2 ? this.#inner(place, 0, 1) : [] };
   }
 
-  #try(place: Place): Action {
+  #try(place: Place, size = this.#random.int(1, 3)): Action & { k: 'try' } {
     const random = this.#random;
     const on: Caught | null = random.pick([
       'cancel',
@@ -402,7 +411,7 @@ class Generator {
     const then = random.weighted({ swallow: 4, reraise: 4, other: 1 });
     return {
       k: 'try',
-      body: this.#inner(place, 1, 3),
+      body: this.#inner(place, size, size),
       on,
       handler: on === null ? [] : this.#inner(place, 0, 2),
       then: then === 'other' ? random.int(0, 4) : then,

@@ -3,16 +3,17 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { GENERATOR } from './generate.js';
-import type { OracleVersion, Program, Trace } from './program.js';
+import type { Oracle, Program, Trace } from './program.js';
 
 /** The recorded trace of one seed. */
 export interface Golden {
   readonly seed: number;
   readonly profile: string;
-  readonly oracle: OracleVersion;
+  readonly oracle: Oracle;
   /** Of the program: another one for this seed means that the generator has changed and the traces must be recorded again. */
   readonly hash: string;
-  readonly trace: Trace;
+  /** One of them must be met: two where either CPython will do and they differ. */
+  readonly traces: readonly Trace[];
 }
 
 /** A short hash of a program's text. */
@@ -35,15 +36,17 @@ export function readGolden(folder: string): Golden[] {
   if (generator !== GENERATOR)
     throw new Error(`the traces belong to generator ${generator}, not ${GENERATOR}: record them again`);
   return lines.map((line) => {
-    const golden = JSON.parse(line) as Omit<Golden, 'trace'> & { trace: string };
-    return { ...golden, trace: golden.trace.split('\n') };
+    const golden = JSON.parse(line) as Omit<Golden, 'traces'> & { traces: string[] };
+    return { ...golden, traces: golden.traces.map((trace) => trace.split('\n')) };
   });
 }
 
 /** Writes recorded traces. */
 export function writeGolden(folder: string, goldens: readonly Golden[]): number {
   const header = { generator: GENERATOR, recorded: { '3.8': 'CPython 3.8.18', '3.13': 'CPython 3.13.0' } };
-  const lines = goldens.map((golden) => JSON.stringify({ ...golden, trace: golden.trace.join('\n') }));
+  const lines = goldens.map((golden) =>
+    JSON.stringify({ ...golden, traces: golden.traces.map((trace) => trace.join('\n')) }),
+  );
   const data = gzipSync([JSON.stringify(header), ...lines, ''].join('\n'), { level: 9 });
   writeFileSync(goldenFile(folder), data);
   return data.length;

@@ -1,4 +1,4 @@
-import type { OracleVersion, Shared } from './program.js';
+import type { Oracle, Shared } from './program.js';
 
 /** What statements are about; a profile gives each a weight. */
 export type Topic =
@@ -31,7 +31,7 @@ export type Topic =
 /** A group of seeds: what their programs are made of. */
 export interface Profile {
   readonly name: string;
-  readonly oracle: OracleVersion;
+  readonly oracle: Oracle;
   readonly topics: Readonly<Partial<Record<Topic, number>>>;
   readonly shared: readonly Shared['type'][];
   readonly delays: readonly number[];
@@ -68,7 +68,7 @@ function profile(
   return { name, oracle: '3.8', topics: { ...base, ...topics }, shared, delays, generators: 0.5, ...rest };
 }
 
-/** All profiles. Those with `waitFor`, semaphores or conditions ask CPython 3.13, since our semantics are its own there. */
+/** All profiles. Those with `waitFor` or semaphores ask CPython 3.13, since our semantics are its own there. */
 export const profiles: readonly Profile[] = [
   profile('tasks', {}),
   profile('cancellation', { cancel: 8, try: 8, join: 5 }),
@@ -81,7 +81,7 @@ export const profiles: readonly Profile[] = [
   profile('contexts', { context: 14, call: 6, callback: 4, done: 3, gather: 2, shield: 2 }),
   profile('lock', { lock: 10 }, ['Lock']),
   profile('event', { event: 10 }, ['Event']),
-  profile('condition', { condition: 10, waitfor: 1 }, ['Lock', 'Condition'], { oracle: '3.13' }),
+  profile('condition', { condition: 10 }, ['Lock', 'Condition'], { oracle: 'either' }),
   profile('queue', { queue: 14 }, ['Queue', 'LifoQueue', 'PriorityQueue']),
   profile('gather', { gather: 10 }, ['Event']),
   profile('shield', { shield: 10 }, ['Event']),
@@ -101,7 +101,7 @@ export const profiles: readonly Profile[] = [
       semaphore: 3,
       waitfor: 4,
       lock: 2,
-      condition: 2,
+      context: 1,
       event: 2,
       queue: 4,
       gather: 3,
@@ -109,7 +109,7 @@ export const profiles: readonly Profile[] = [
       wait: 2,
       ascompleted: 1,
     },
-    ['Semaphore', 'BoundedSemaphore', 'Lock', 'Condition', 'Event', 'Queue', 'PriorityQueue'],
+    ['Semaphore', 'BoundedSemaphore', 'Lock', 'Event', 'Queue', 'PriorityQueue'],
     { oracle: '3.13' },
   ),
 ];

@@ -6,8 +6,14 @@
  * ("unbound" in the trace), so that every subset of a program is a program; the shrinker relies on it.
  */
 
-/** Which CPython is asked. 3.13 where our semantics are those of 3.13 (`waitFor`, semaphores), else 3.8. */
-export type OracleVersion = '3.8' | '3.13';
+/** A CPython. */
+export type PythonVersion = '3.8' | '3.13';
+
+/**
+ * Which CPython is asked: 3.13 where our semantics are its own (`waitFor`, semaphores), else 3.8. `either`: both are, and one of them
+ * must be met; for conditions, where each has a flaw of its own.
+ */
+export type Oracle = PythonVersion | 'either';
 
 /** A shared object that the program's tasks use. */
 export type Shared =
@@ -98,7 +104,7 @@ export interface Coro {
 export interface Program {
   readonly seed: number;
   readonly profile: string;
-  readonly oracle: OracleVersion;
+  readonly oracle: Oracle;
   readonly shared: readonly Shared[];
   readonly coros: readonly Coro[];
   /** Bodies of plain callbacks: no awaits. */

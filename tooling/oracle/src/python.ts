@@ -1,10 +1,11 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import type { OracleVersion, Program, Trace } from './program.js';
+import { firstDifference } from './difference.js';
+import type { PythonVersion, Program, Trace } from './program.js';
 
 /** Which interpreter answers for a version; an environment variable may name another one. */
-const interpreters: Readonly<Record<OracleVersion, { readonly pyenv: string; readonly variable: string }>> = {
+const interpreters: Readonly<Record<PythonVersion, { readonly pyenv: string; readonly variable: string }>> = {
   '3.8': { pyenv: '3.8.18', variable: 'ORACLE_PYTHON_3_8' },
   '3.13': { pyenv: '3.13.0', variable: 'ORACLE_PYTHON_3_13' },
 };
@@ -19,7 +20,7 @@ class PythonProcess {
   readonly #child: ChildProcessWithoutNullStreams;
   readonly #waiting: Waiting[] = [];
 
-  constructor(version: OracleVersion, folder: string) {
+  constructor(version: PythonVersion, folder: string) {
     const { pyenv, variable } = interpreters[version];
     const script = path.join(folder, 'python', 'run_program.py');
     const env = { ...process.env, PYENV_VERSION: pyenv, PYTHONHASHSEED: '0', PYTHONASYNCIODEBUG: '' };
@@ -54,15 +55,22 @@ class PythonProcess {
 
 /** Both oracles, started when first asked. */
 export class Python {
-  readonly #processes = new Map<OracleVersion, PythonProcess>();
+  readonly #processes = new Map<PythonVersion, PythonProcess>();
   readonly #folder: string;
 
   constructor(folder: string) {
     this.#folder = folder;
   }
 
-  /** The trace of a program on CPython; `version` overrides the one that the program names. */
-  run(program: Program, version: OracleVersion = program.oracle): Promise<Trace> {
+  /** The traces that a program may leave: one, or two where either CPython will do and they differ. */
+  async expected(program: Program): Promise<Trace[]> {
+    if (program.oracle !== 'either') return [await this.run(program, program.oracle)];
+    const [one, other] = await Promise.all([this.run(program, '3.8'), this.run(program, '3.13')]);
+    return firstDifference(one, other) < 0 ? [one] : [one, other];
+  }
+
+  /** The trace of a program on one CPython. */
+  run(program: Program, version: PythonVersion): Promise<Trace> {
     let python = this.#processes.get(version);
     if (!python) {
       python = new PythonProcess(version, this.#folder);

@@ -137,7 +137,7 @@ export class World {
   #callbackCount = 0;
   #finished = false;
 
-  constructor(program: Program, bodies: Bodies) {
+  constructor(program: Program, bodies: Bodies, cutTurns: boolean) {
     this.program = program;
     this.#bodies = bodies;
     this.#stuck = new Promise((_resolve, reject) => {
@@ -149,7 +149,7 @@ export class World {
         this.#fresh = true;
       }),
       clock: this.#clock,
-      host: new VirtualHost(this.#clock),
+      host: new VirtualHost(this.#clock, cutTurns),
     });
     this.#loop.setExceptionHandler((_loop: unknown, context) => this.#report(context));
     for (const item of program.shared) this.#shared.set(item.name, this.#makeShared(item));
