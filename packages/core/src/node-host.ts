@@ -1,13 +1,13 @@
-import {
-  clearTimeout as cancelTimeout,
-  setImmediate as immediate,
-  setInterval as interval,
-  setTimeout as timeout,
-} from 'node:timers';
+import { clearTimeout, setImmediate, setInterval, setTimeout } from 'node:timers';
 import type { Host } from './host.js';
 import { nodeClock } from './clock.js';
 
-// All taken at load: a user's fake timers must never stop a loop.
+// All taken at load: a user's fake timers must never stop a loop. An import alone is not enough: it is looked up at each use, and
+// fake timers replace the functions of the module as well.
+const cancelTimeout = clearTimeout;
+const immediate = setImmediate;
+const interval = setInterval;
+const timeout = setTimeout;
 const nextTick = process.nextTick.bind(process);
 const settled = Promise.resolve();
 
