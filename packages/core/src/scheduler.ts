@@ -402,6 +402,8 @@ export class Scheduler<B extends IoBackend = NoIo> implements HandleOwner {
   /** Called by the host when the step of a task has ended. */
   private readonly stepEnded = (): void => {
     if (this.debugJob !== null) this.endDebugJob();
+    // A batch of nothing but steps is cut here: runBatch returns before its own look at the clock.
+    if (this.batch > 0 && this.jobsUntilCheck <= 0 && this.budgetSpent()) return;
     this.runScope!.runInAsyncScope(this.drive);
   };
 
@@ -509,6 +511,7 @@ export class Scheduler<B extends IoBackend = NoIo> implements HandleOwner {
     this.batch = 0;
     this.iterating = false;
     this.stepPending = false;
+    this.escaped = null;
     this.debugJob = null;
     this.backend.disarm();
     this.host.disarm();
