@@ -254,8 +254,6 @@ class Generator {
     const members = Array.from({ length: this.#random.int(1, 3) }, () => this.#member(place, depth));
     const first = members[0];
     if (first && first.o === 'slot' && this.#random.chance(0.1)) members.push(first); // the same one twice
-    // A gather of nothing but finished futures is finished at once in CPython 3.13, an iteration later in 3.8 and here.
-    if (this.#profile.oracle === '3.13') members.push(this.#sleep());
     return members;
   }
 

@@ -285,6 +285,12 @@ export class World {
     return ops.map((op) => this.member(env, op)).filter((item) => item !== null);
   }
 
+  /** Since 3.12 gather looks at futures that are done at once; in 3.8, and in tsyncio, an iteration later. */
+  #gathered(env: Env, ops: readonly Op[]): Member[] {
+    const members = this.members(env, ops);
+    return this.program.oracle === '3.8' ? members : members.filter((item) => !(isFuture(item) && item.done()));
+  }
+
   /** What an await statement waits for; calls of coroutines are made by the interpreters. Null: an empty slot. */
   awaitable(env: Env, op: Op): Waitable | null {
     switch (op.o) {
@@ -311,7 +317,7 @@ export class World {
       case 'condwaitfor':
         return this.#object<Condition>(op.obj).waitFor(() => (this.#variables.get(op.name) ?? 0) >= op.min);
       case 'gather':
-        return gather(...this.members(env, op.members), { returnExceptions: op.ret });
+        return gather(...this.#gathered(env, op.members), { returnExceptions: op.ret });
       case 'shield': {
         const inner = this.member(env, op.member);
         return inner === null ? null : shield(inner);
@@ -414,7 +420,7 @@ export class World {
         this.#slots.set(stmt.slot, loop.createFuture());
         return 'future';
       case 'gatherfut':
-        this.#slots.set(stmt.slot, gather(...this.members(env, stmt.members), { returnExceptions: stmt.ret }));
+        this.#slots.set(stmt.slot, gather(...this.#gathered(env, stmt.members), { returnExceptions: stmt.ret }));
         return 'gather';
       case 'shieldfut': {
         const inner = this.member(env, stmt.member);
