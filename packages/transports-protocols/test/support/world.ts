@@ -1,0 +1,83 @@
+import type { ExceptionContext } from '@tsyncio/core';
+import { sleep, TaskLoop } from '@tsyncio/futures-tasks';
+import { SelectorIo } from '@tsyncio/selector-io';
+import { AF_INET, AF_UNIX, IPPROTO_TCP, Socket, socketpair, SOCK_STREAM } from '@tsyncio/socket';
+import { recordExceptions } from '@tsyncio/test-support';
+
+/** A loop for one test, and what it reported. */
+export interface World {
+  readonly loop: TaskLoop<SelectorIo>;
+  /** Calls of the exception handler. A test takes those it expects (`reports.splice(0)`); others fail it. */
+  readonly reports: ExceptionContext[];
+}
+
+/** A test that runs as the main task of a loop of its own. */
+export function inLoop(body: (world: World) => Promise<void>): () => Promise<void> {
+  return async () => {
+    const loop = new TaskLoop({ backend: new SelectorIo() });
+    const reports = recordExceptions(loop);
+    try {
+      await loop.runUntilComplete(() => body({ loop, reports }));
+    } finally {
+      loop.close();
+    }
+    expect(reports).toEqual([]);
+  };
+}
+
+/** Lets `n` iterations pass. */
+export async function iterations(n: number): Promise<void> {
+  for (let i = 0; i < n; i++) await sleep(0);
+}
+
+/** Two connected sockets: one for a transport, and its peer, non-blocking, to be used by hand. */
+export function pair(): [ours: Socket, peer: Socket] {
+  return socketpair(AF_UNIX, SOCK_STREAM, 0, { nonblocking: true });
+}
+
+/** The same over TCP. */
+export function tcpPair(): [ours: Socket, peer: Socket] {
+  using listener = new Socket(AF_INET, SOCK_STREAM, IPPROTO_TCP);
+  listener.bind(['127.0.0.1', 0]);
+  listener.listen();
+  const ours = new Socket(AF_INET, SOCK_STREAM, IPPROTO_TCP);
+  ours.connect(listener.getsockname());
+  const [peer] = listener.accept({ nonblocking: true });
+  ours.setblocking(false);
+  return [ours, peer];
+}
+
+/** Sends until the kernel takes no more. @returns How much it took. */
+export function fill(socket: Socket, piece: Uint8Array = Buffer.alloc(64 * 1024, 'f')): number {
+  for (let sent = 0; ;) {
+    try {
+      sent += socket.send(piece);
+    } catch {
+      return sent;
+    }
+  }
+}
+
+/** Receives what there is, at most `limit` bytes; null at the end of the stream. */
+export function drain(socket: Socket, limit = Infinity): Buffer | null {
+  const pieces: Buffer[] = [];
+  for (let got = 0; got < limit;) {
+    let piece: Buffer;
+    try {
+      piece = socket.recv(Math.min(limit - got, 1 << 20));
+    } catch (error) {
+      if ((error as { code?: string }).code !== 'EAGAIN') throw error;
+      break;
+    }
+    if (piece.length === 0) return pieces.length === 0 ? null : Buffer.concat(pieces);
+    got += piece.length;
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces);
+}
+
+/** A connection that is reset: its other end gets ECONNRESET. */
+export function reset(socket: Socket): void {
+  socket.setsockopt(1, 13, Buffer.from(new Int32Array([1, 0]).buffer)); // SO_LINGER, for no time
+  socket.close();
+}
