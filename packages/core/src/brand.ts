@@ -5,7 +5,12 @@
  * on the prototype under a registered symbol, so every copy sees it.
  */
 
-const symbolOf = (name: string): symbol => Symbol.for(`tsyncio.brand.${name}`);
+/** The registered symbols by name: looking one up in the registry costs more than all the rest of {@link hasBrand}. */
+const symbols: Record<string, symbol | undefined> = Object.create(null) as Record<string, symbol | undefined>;
+
+function symbolOf(name: string): symbol {
+  return (symbols[name] ??= Symbol.for(`tsyncio.brand.${name}`));
+}
 
 /**
  * Marks every instance of a class as a `name`.

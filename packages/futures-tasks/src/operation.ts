@@ -65,7 +65,8 @@ export class Operation<T = unknown> implements LoopAwaitable<T>, StepOwner, Wait
   begin(generator: CoroutineGenerator<T>, options: OperationOptions): this {
     const scope = options.context === true ? this.enterContext() : null;
     this.stepper = new Stepper(generator, this, scope);
-    this.stepper.start();
+    if (scope === null) this.stepper.start();
+    else this.stepper.startClaimed();
     return this;
   }
 

@@ -1,6 +1,6 @@
-import { getRunningLoop, repr, ValueError, type AnyLoop } from '@tsyncio/core';
+import { CancelledError, getRunningLoop, repr, ValueError, type AnyLoop, type Job } from '@tsyncio/core';
 import type { FutureFactory } from './current-factory.js';
-import { failedOperation, operation, type Operation } from './operation.js';
+import { failedOperation, Operation, operation } from './operation.js';
 import type { Future } from './future.js';
 import type { CoroutineGenerator } from './stepper.js';
 
@@ -26,12 +26,27 @@ export function sleep<T>(delay: number, result?: T): Operation<T | undefined> {
     return failedOperation(factory, new TypeError(`sleep: delay must be a number of seconds, got ${repr(delay)}`));
   }
   if (Number.isNaN(delay)) return failedOperation(factory, new ValueError('sleep: delay must not be NaN'));
-  return operation(factory, delay <= 0 ? pass(result) : pause(factory, delay, result));
+  return delay <= 0 ? new Pass(factory, result) : operation(factory, pause(factory, delay, result));
 }
 
-function* pass<T>(result: T): CoroutineGenerator<T> {
-  yield;
-  return result;
+/** `sleep(0)`: an operation that is its own job in the next iteration, without a generator. */
+class Pass<T> extends Operation<T> implements Job {
+  constructor(
+    loop: FutureFactory,
+    private readonly result: T,
+  ) {
+    super(loop);
+    loop.enqueue(this);
+  }
+
+  run(): void {
+    if (this.cancelRequested()) {
+      this.cancelTaken();
+      this.failed(new CancelledError());
+    } else {
+      this.finished(this.result);
+    }
+  }
 }
 
 function* pause<T>(loop: FutureFactory, delay: number, result: T): CoroutineGenerator<T> {

@@ -45,8 +45,13 @@ export class Stepper implements Waiter {
     readonly scope: AsyncResource | null,
   ) {}
 
-  /** The first step, at once. */
+  /** The first step, at once, of a generator of the library's own. */
   start(): void {
+    this.advance(undefined, false);
+  }
+
+  /** The first step, at once, of a user's generator: nobody else may have driven it. */
+  startClaimed(): void {
     try {
       claim(this.generator);
     } catch (error) {

@@ -215,7 +215,7 @@ export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwn
     if (typeof coroutine !== 'function') {
       const stepper = (this.stepper = new Stepper(coroutine, this, this.scope));
       if (this.mustCancel) this.cancelUnstarted(() => stepper.cancelUnstarted());
-      else stepper.start();
+      else stepper.startClaimed();
     } else if (this.mustCancel) {
       this.cancelUnstarted(() => this.failed(new CancelledError()));
     } else {
@@ -236,7 +236,7 @@ export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwn
       this.stepper.start();
     } else if (isGenerator(result)) {
       this.stepper = new Stepper(result, this, this.scope);
-      this.stepper.start();
+      this.stepper.startClaimed();
     } else if (
       typeof result === 'object' &&
       result !== null &&
