@@ -28,7 +28,6 @@ export class Event extends LoopBound {
 
   /** Sets the flag; all who wait go on, in the order in which they came. asyncio: `Event.set`. */
   set(): void {
-    if (this.flag) return;
     this.flag = true;
     this.line.wake(Infinity);
   }

@@ -184,6 +184,22 @@ describe('Queue', () => {
       await c;
       expect(trace.at(-1)).toBe('c cancelled');
       expect(queue.getNowait()).toBe(2);
+
+      const [d, e, f] = ['d', 'e', 'f'].map((name) => track(loop, trace, name, () => queue.get()));
+      await sleep(0);
+      queue.putNowait(3);
+      queue.putNowait(4);
+      d!.cancel();
+      e!.cancel();
+      await f;
+      expect(trace.slice(-3)).toEqual(['d cancelled', 'e cancelled', 'f=3']);
+      const g = track(loop, trace, 'g', async () => [await queue.get(), await queue.get()]);
+      await sleep(0);
+      expect(String(queue)).toBe('<Queue maxsize=0 _getters[1] tasks=4>');
+      queue.putNowait(5);
+      await g;
+      expect(trace.at(-1)).toBe('g=4,5');
+      expect(String(queue)).toBe('<Queue maxsize=0 tasks=5>');
     }));
 
   test('QUEUE-09 a putter that was woken and cancelled wakes the next one, and its item is not stored', () =>
