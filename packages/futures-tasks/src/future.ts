@@ -16,6 +16,7 @@ import {
 } from '@tsyncio/core';
 import type { AnyScheduler, LoopAwaitable, Outcome, Waiter } from './awaitable.js';
 import { FutureWait } from './future-wait.js';
+import type { RejectionHandler } from './rejection-handler.js';
 import { thenOf } from './promise-waiter.js';
 import { forgetFailure, watchFailure } from './unretrieved.js';
 
@@ -188,12 +189,12 @@ export class Future<T = unknown> implements LoopAwaitable<T> {
 
   then<A = T, B = never>(
     onFulfilled?: ((value: T) => A | PromiseLike<A>) | null,
-    onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
+    onRejected?: RejectionHandler<B> | null,
   ): Promise<A | B> {
     return thenOf(this, onFulfilled, onRejected) as Promise<A | B>;
   }
 
-  catch<B = never>(onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<T | B> {
+  catch<B = never>(onRejected?: RejectionHandler<B> | null): Promise<T | B> {
     return this.then(undefined, onRejected);
   }
 

@@ -14,6 +14,7 @@ import {
 import type { AnyScheduler, LoopAwaitable, Outcome, Waiter, WaitingTask, WaitScope } from './awaitable.js';
 import { CancelSignal } from './cancel-signal.js';
 import { FutureWait } from './future-wait.js';
+import type { RejectionHandler } from './rejection-handler.js';
 import { liveScope, misuse, thenOf } from './promise-waiter.js';
 import { Stepper, type CoroutineGenerator, type StepOwner } from './stepper.js';
 import { forgetFailure, watchFailure } from './unretrieved.js';
@@ -98,12 +99,12 @@ export class Operation<T = unknown> implements LoopAwaitable<T>, StepOwner, Wait
 
   then<A = T, B = never>(
     onFulfilled?: ((value: T) => A | PromiseLike<A>) | null,
-    onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
+    onRejected?: RejectionHandler<B> | null,
   ): Promise<A | B> {
     return thenOf(this, onFulfilled, onRejected) as Promise<A | B>;
   }
 
-  catch<B = never>(onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<T | B> {
+  catch<B = never>(onRejected?: RejectionHandler<B> | null): Promise<T | B> {
     return this.then(undefined, onRejected);
   }
 
