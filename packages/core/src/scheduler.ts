@@ -1,6 +1,7 @@
 /* eslint-disable @typescript-eslint/unbound-method -- methods are named, never called: a stack is cut below them */
 import { AsyncResource } from 'node:async_hooks';
 import { brand } from './brand.js';
+import { checkPort } from './check-port.js';
 import { nodeClock, type Clock } from './clock.js';
 import { logExceptionContext } from './default-exception-handler.js';
 import { isExitError, RuntimeError, ValueError } from './errors.js';
@@ -69,7 +70,8 @@ export class Scheduler<B extends IoBackend = NoIo> implements HandleOwner {
   /** In debug mode, callbacks and steps that take at least so many seconds are logged. Default 0.1. */
   slowCallbackDuration = 0.1;
 
-  private readonly host: Host;
+  /** Where the loop lives. Internal. */
+  protected readonly host: Host;
   private readonly clock: Clock;
   private readonly ready = new ReadyQueue();
   private readonly timers = new TimerHeap();
@@ -103,6 +105,7 @@ export class Scheduler<B extends IoBackend = NoIo> implements HandleOwner {
   /** @throws TypeError if an option has the wrong type. */
   constructor(options: SchedulerOptions<B> = {}) {
     if (typeof options !== 'object' || options === null) throw new TypeError('options must be an object');
+    checkOptions(options);
     this.host = options.host ?? new NodeHost();
     this.clock = options.clock ?? nodeClock;
     this.debug = options.debug ?? debugFromEnvironment();
@@ -620,6 +623,31 @@ function dropCancelled(timer: TimerHandle): boolean {
   if (!timer.cancelled()) return false;
   timer.scheduled = false;
   return true;
+}
+
+const HOST_METHODS: readonly (keyof Host)[] = [
+  'scheduleTurn',
+  'afterStep',
+  'arm',
+  'disarm',
+  'hold',
+  'release',
+  'now',
+  'warn',
+  'onExit',
+];
+const BACKEND_METHODS: readonly (keyof IoBackend)[] = ['attach', 'poll', 'arm', 'disarm', 'wake', 'close'];
+
+function checkOptions({ host, clock, backend, debug }: SchedulerOptions<IoBackend>): void {
+  if (host !== undefined) checkPort('host', host, HOST_METHODS);
+  if (backend !== undefined) checkPort('backend', backend, BACKEND_METHODS);
+  if (clock !== undefined) {
+    checkPort('clock', clock, ['time']);
+    if (typeof clock.resolution !== 'number') throw new TypeError('clock.resolution must be a number of seconds');
+  }
+  if (debug !== undefined && typeof debug !== 'boolean') {
+    throw new TypeError(`debug must be a boolean, got ${repr(debug)}`);
+  }
 }
 
 function checkSeconds(method: string, name: string, value: unknown): void {

@@ -1,4 +1,4 @@
-import { MessageChannel, receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
+import { MessageChannel, MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { RuntimeError, ValueError } from './errors.js';
 import type { AnyLoop } from './running-loop.js';
 
@@ -110,7 +110,7 @@ export class LoopConnection {
  * @throws TypeError if `port` was not made by `threadsafe.open`, or was taken up before.
  */
 export function connectLoop(port: MessagePort): LoopConnection {
-  if (typeof port !== 'object' || port === null || typeof port.postMessage !== 'function') {
+  if (!(port instanceof MessagePort)) {
     throw new TypeError('connectLoop: port must be a MessagePort made by loop.threadsafe.open()');
   }
   const greeting = (receiveMessageOnPort(port) as { message: Greeting } | undefined)?.message;

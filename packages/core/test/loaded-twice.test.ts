@@ -1,16 +1,17 @@
+import type * as core from '@tsyncio/core';
 import { compilePackages, leakAudit, runProgram } from '@tsyncio/test-support';
 
-type Core = typeof import('@tsyncio/core');
+type Core = typeof core;
 
 describe('two copies in one program', () => {
   leakAudit();
 
   const load = (): Core => {
-    let core!: Core;
+    let copy!: Core;
     jest.isolateModules(() => {
-      core = jest.requireActual<Core>('@tsyncio/core');
+      copy = jest.requireActual<Core>('@tsyncio/core');
     });
-    return core;
+    return copy;
   };
 
   test('share the running loop, the policy slot, the logger and the context', async () => {
