@@ -3,6 +3,7 @@
  *
  * @packageDocumentation
  */
+export { asyncgen } from './asyncgen.js';
 export type { AnyScheduler, LoopAwaitable, Outcome, Waiter } from './awaitable.js';
 export { asCompleted, type AsCompletedOptions, type CompletionIterator } from './as-completed.js';
 export { Condition } from './condition.js';

@@ -1,8 +1,21 @@
-import { brand, isExitError, type NoIo, repr, RuntimeError, Scheduler, type IoBackend } from '@tsyncio/core';
+import {
+  brand,
+  isCancelled,
+  isExitError,
+  type NoIo,
+  repr,
+  RuntimeError,
+  Scheduler,
+  type IoBackend,
+} from '@tsyncio/core';
+import { adopt, type Adoption } from './asyncgen.js';
 import type { AnyScheduler } from './awaitable.js';
 import { checkCoroutine, type Awaitable, type Coroutine } from './coroutine.js';
 import { ensureFuture } from './ensure-future.js';
 import { Future, isFuture } from './future.js';
+import { gather } from './gather.js';
+import { finishedOperation, operation, type Operation } from './operation.js';
+import type { CoroutineGenerator } from './stepper.js';
 import { Task, type TaskOptions } from './task.js';
 import { reportFailures } from './unretrieved.js';
 
@@ -22,6 +35,9 @@ export class TaskLoop<B extends IoBackend = NoIo> extends Scheduler<B> {
     brand(this.prototype, 'TaskLoop');
   }
   private taskFactory: TaskFactory | null = null;
+  /** Asynchronous generators that have begun and not ended, in the order of their first steps. */
+  private readonly asyncgens = new Set<Adoption>();
+  private asyncgensShutDown = false;
 
   /** A pending future of this loop. asyncio: `create_future`. */
   createFuture<T = unknown>(): Future<T> {
@@ -93,6 +109,63 @@ export class TaskLoop<B extends IoBackend = NoIo> extends Scheduler<B> {
     }
     if (!future.done()) throw new RuntimeError('Event loop stopped before Future completed.');
     return future.result();
+  }
+
+  /**
+   * Makes an asynchronous generator known to this loop, from its first step on: {@link shutdownAsyncgens} closes it, and one which is
+   * dropped before its end is closed by a task. In asyncio every asynchronous generator is; JavaScript has no hook for it.
+   *
+   * @returns A generator to be used in place of the one given.
+   * @throws TypeError if it is none.
+   *
+   * @example
+   * for await (const row of loop.asyncgen(query())) show(row);
+   */
+  asyncgen<Y, R, N>(generator: AsyncGenerator<Y, R, N>): AsyncGenerator<Y, R, N> {
+    return adopt(generator, this as never);
+  }
+
+  /**
+   * Closes every asynchronous generator that has begun and not ended: their `finally` blocks run to the end. asyncio:
+   * `shutdown_asyncgens`. A failure is reported to the exception handler, and so is a generator in the middle of a step, which cannot be
+   * closed. Generators that begin afterwards are warned about.
+   */
+  shutdownAsyncgens(): Operation<void> {
+    this.asyncgensShutDown = true;
+    if (this.asyncgens.size === 0) return finishedOperation(this as AnyScheduler, undefined);
+    const closing = [...this.asyncgens];
+    this.asyncgens.clear();
+    return operation(this as AnyScheduler, this.closeAsyncgens(closing));
+  }
+
+  private *closeAsyncgens(closing: readonly Adoption[]): CoroutineGenerator<void> {
+    const closers = closing.map((adoption) => () => adoption.close());
+    const errors: unknown[] = yield* gather(...closers, { returnExceptions: true, loop: this as never });
+    for (const [i, error] of errors.entries()) {
+      if (error === undefined || isCancelled(error)) continue;
+      const asyncgen = closing[i]!;
+      this.callExceptionHandler({
+        message: `an error occurred during closing of asynchronous generator ${String(asyncgen)}`,
+        exception: error,
+        asyncgen: asyncgen.generator,
+      });
+    }
+  }
+
+  /** Internal. */
+  asyncgenBegins(adoption: Adoption): void {
+    if (this.asyncgensShutDown) {
+      this.host.warn(
+        `asynchronous generator ${String(adoption)} was scheduled after loop.shutdownAsyncgens() call`,
+        'ResourceWarning',
+      );
+    }
+    this.asyncgens.add(adoption);
+  }
+
+  /** Internal. */
+  asyncgenEnds(adoption: Adoption): void {
+    this.asyncgens.delete(adoption);
   }
 
   /** Reports failures that nobody has looked at, then closes as {@link Scheduler.close}. */
