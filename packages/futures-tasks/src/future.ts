@@ -18,7 +18,7 @@ import type { AnyScheduler, LoopAwaitable, Outcome, Waiter } from './awaitable.j
 import { FutureWait } from './future-wait.js';
 import type { RejectionHandler } from './rejection-handler.js';
 import { thenOf } from './promise-waiter.js';
-import { forgetFailure, watchFailure } from './unretrieved.js';
+import { forgetFailure, releaseStack, watchFailure } from './unretrieved.js';
 
 /** How to make a {@link Future}. */
 export interface FutureOptions {
@@ -154,6 +154,7 @@ export class Future<T = unknown> implements LoopAwaitable<T> {
    */
   cancel(): boolean {
     if (this.state !== 'pending') {
+      this.getLoop();
       this.markRetrieved();
       return false;
     }
@@ -315,8 +316,10 @@ export class Future<T = unknown> implements LoopAwaitable<T> {
 
   /** Makes it done with `error` as it is. Internal. */
   protected fail(error: unknown): void {
+    const isAwaited = this.callbacks !== null;
     this.finish('exception', error);
     this.watched = true;
+    if (!isAwaited) releaseStack(error);
     const context: ExceptionContext = {
       message: `${this.constructor.name} exception was never retrieved`,
       exception: error,
@@ -342,8 +345,10 @@ export class Future<T = unknown> implements LoopAwaitable<T> {
   }
 
   private finish(state: Outcome, value: unknown): void {
-    if (this.state !== 'pending') throw new InvalidStateError(`invalid state: ${String(this)}`);
-    this.getLoop();
+    if (this.state !== 'pending') {
+      this.getLoop();
+      throw new InvalidStateError(`invalid state: ${String(this)}`);
+    }
     this.state = state;
     this.value = value;
     const jobs = this.callbacks;

@@ -17,7 +17,7 @@ import { FutureWait } from './future-wait.js';
 import type { RejectionHandler } from './rejection-handler.js';
 import { liveScope, misuse, thenOf } from './promise-waiter.js';
 import { Stepper, type CoroutineGenerator, type StepOwner } from './stepper.js';
-import { forgetFailure, watchFailure } from './unretrieved.js';
+import { forgetFailure, releaseStack, watchFailure } from './unretrieved.js';
 import { cancelAll, listOf, withoutWait, withWait, type Waits } from './waits.js';
 
 /** How an {@link operation} runs. */
@@ -272,6 +272,7 @@ export class Operation<T = unknown> implements LoopAwaitable<T>, StepOwner, Wait
     const { waiters } = this;
     this.waiters = null;
     if (state === 'exception' && waiters === null && this.loop !== null) {
+      releaseStack(value);
       this.watched = true;
       watchFailure(this, this.loop, { message: 'Operation exception was never retrieved', exception: value });
     }
