@@ -87,7 +87,7 @@ export class Handle implements Job {
     this.owner = loop;
     this.store = context === undefined ? storeForCallback(loop) : storeOf(loop, context);
     this.resource = new AsyncResource('tsyncio.Handle', MANUAL_DESTROY);
-    if (loop.getDebug()) this.source = captureSource(madeBy ?? Handle);
+    if (loop.getDebug()) this.source = captureSource(madeBy ?? new.target);
   }
 
   /** Prevents the call, if it has not happened. Idempotent. asyncio: `Handle.cancel`. */
@@ -185,7 +185,7 @@ export class TimerHandle extends Handle {
     madeBy?: EntryPoint,
   ) {
     if (typeof when !== 'number') throw new TypeError('TimerHandle: when must be a number of seconds');
-    super(callback, args, loop, context, madeBy ?? TimerHandle);
+    super(callback, args, loop, context, madeBy ?? new.target);
     this.deadline = when;
   }
 

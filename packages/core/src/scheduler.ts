@@ -97,7 +97,8 @@ export class Scheduler<B extends IoBackend = NoIo> implements HandleOwner {
   private settleRun: { resolve: () => void; reject: (error: unknown) => void } | null = null;
 
   private debug: boolean;
-  private debugJob: Job | null = null;
+  /** In debug mode, what runs: the job, or the task that it resumes. */
+  private debugJob: object | null = null;
   private debugStart = 0;
   private exceptionHandler: ExceptionHandler<this> | null = null;
   private threadsafeDoor: LoopThreadsafe | null = null;
@@ -325,7 +326,7 @@ export class Scheduler<B extends IoBackend = NoIo> implements HandleOwner {
    * @throws RuntimeError if the loop is closed.
    */
   enqueue(job: Job): void {
-    if (this.callSoon === Scheduler.prototype.callSoon) {
+    if (this.callSoon === ownCallSoon) {
       if (this.closed) this.checkClosed();
       this.push(job);
     } else {
@@ -600,7 +601,7 @@ export class Scheduler<B extends IoBackend = NoIo> implements HandleOwner {
   }
 
   private beginDebugJob(job: Job): void {
-    this.debugJob = job;
+    this.debugJob = job.awaitingTask?.() ?? job;
     this.debugStart = this.host.now();
   }
 
@@ -614,6 +615,9 @@ export class Scheduler<B extends IoBackend = NoIo> implements HandleOwner {
 }
 
 let warnedMilliseconds = false;
+
+// Out here: a class that mentions itself inside is renamed by bundlers, and its name is seen in reprs.
+const ownCallSoon: unknown = Scheduler.prototype.callSoon;
 
 function runJob(job: Job): void {
   job.run();

@@ -252,7 +252,7 @@ export class Future<T = unknown> implements LoopAwaitable<T> {
 
   /** Internal: see {@link LoopAwaitable}. */
   addWaiter(waiter: Waiter): void {
-    if (this.addDoneCallback === Future.prototype.addDoneCallback) this.addJob(waiter);
+    if (this.addDoneCallback === ownAddDoneCallback) this.addJob(waiter);
     else this.addDoneCallback(() => waiter.run());
   }
 
@@ -369,6 +369,9 @@ export class Future<T = unknown> implements LoopAwaitable<T> {
     return Array.isArray(this.callbacks) ? this.callbacks : [this.callbacks];
   }
 }
+
+// Out here: a class that mentions itself inside is renamed by bundlers, and its name is seen in reprs and reports.
+const ownAddDoneCallback: unknown = Future.prototype.addDoneCallback;
 
 /** Only the name: the task's own repr shows what it waits for, which is this future. */
 function describeWaiter(waiter: Waiter): string {

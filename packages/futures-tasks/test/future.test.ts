@@ -779,6 +779,7 @@ describe('failures that nobody looks at', () => {
       await sleep(0);
       expect(reports).toEqual(['Future exception was never retrieved']);
     });
+    loop.setDebug(false);
     loop.close();
     expect(reports).toHaveLength(1);
   });
