@@ -6,11 +6,18 @@ export async function echoServer(host: string, port: number): Promise<void> {
   await run(async () => {
     const loop = getRunningLoop();
     const server = await loop.createServer(() => new EchoProtocol(), host, port);
-    const stop = (): void => server.close();
-    process.once('SIGINT', stop);
-    process.once('SIGTERM', stop);
-    for (const socket of server.sockets) console.log(`Serving on ${String(socket.getsockname())}, Ctrl+C ends it`);
-    await server.waitClosed();
-    console.log('Closed.');
+    for (const socket of server.sockets) {
+      const [address, boundPort] = socket.getsockname() as [string, number];
+      console.log(`Serving on ${address} port ${boundPort}, Ctrl+C ends it`);
+    }
+    const interrupted = loop.createFuture<string>();
+    for (const signal of ['SIGINT', 'SIGTERM']) {
+      process.once(signal, () => {
+        if (!interrupted.done()) interrupted.setResult(signal);
+      });
+    }
+    // Does not wait for the clients to leave: the end of the run closes their connections.
+    console.log(`${await interrupted}: closed`);
+    server.close();
   });
 }
