@@ -1,0 +1,81 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+
+const at = (name) => fileURLToPath(new URL(`micro/${name}`, import.meta.url));
+// Debug mode would slow down both sides, and neither ships with it.
+const env = { ...process.env, PYTHONASYNCIODEBUG: '', TSYNCIO_DEBUG: '', NODE_OPTIONS: '' };
+
+/**
+ * @typedef {object} Peer
+ * @property {string} key - As the targets of a scenario name it.
+ * @property {string} title - Heading of its column.
+ * @property {string} version
+ * @property {(name: string, scale: string) => any} run - One process for one scenario; null if it has no program for it.
+ */
+
+/**
+ * The peers that exist on this machine; tsyncio is the first, Node itself the second.
+ *
+ * @param {string} node - The Node binary for both.
+ * @returns {Peer[]}
+ */
+export function findPeers(node) {
+  const version = spawnSync(node, ['-p', 'process.versions.node'], { encoding: 'utf8' }).stdout?.trim();
+  if (!version) throw new Error(`--node: ${node} does not run`);
+  const javascript = (key, title, file) => peer(key, title, version, node, [at(file)], env);
+  const found = [javascript('tsyncio', 'tsyncio', 'tsyncio.mjs'), javascript('node', 'Node', 'node.mjs')];
+  const uvloop = firstThatPrints(uvloopCandidates(), UVLOOP_VERSION);
+  if (uvloop !== null) found.push(python('uvloop', `uvloop ${uvloop.version}`, uvloop));
+  const cpython = firstThatPrints(cpythonCandidates(), CPYTHON_VERSION);
+  if (cpython !== null) found.push(python('cpython', `CPython ${cpython.version}`, cpython));
+  return found;
+}
+
+const UVLOOP_VERSION = 'import sys, uvloop; print(f"{uvloop.__version__} on CPython {sys.version.split()[0]}")';
+const CPYTHON_VERSION = 'import sys; print(sys.version.split()[0]) if sys.version_info[:2] == (3, 8) else None';
+
+/** By variable, by name, or from a version manager. */
+function cpythonCandidates() {
+  return [
+    { command: process.env.BENCH_PYTHON, env },
+    { command: 'python3.8', env },
+    { command: 'python3', env },
+    { command: 'python3', env: { ...env, PYENV_VERSION: '3.8.18' } },
+  ];
+}
+
+/** Any Python of the search path may have it. */
+function uvloopCandidates() {
+  const everywhere = (process.env.PATH ?? '').split(path.delimiter).map((folder) => path.join(folder, 'python3'));
+  return [process.env.BENCH_UVLOOP, ...everywhere].map((command) => ({ command, env }));
+}
+
+function firstThatPrints(candidates, program) {
+  for (const { command, env: environment } of candidates) {
+    if (!command || (path.isAbsolute(command) && !existsSync(command))) continue;
+    const { status, stdout } = spawnSync(command, ['-c', program], { encoding: 'utf8', env: environment });
+    const version = stdout?.trim();
+    if (status === 0 && version) return { command, env: environment, version };
+  }
+  return null;
+}
+
+function python(key, title, { command, env: environment, version }) {
+  return peer(key, title, version, command, [at('python.py'), key === 'uvloop' ? 'uvloop' : 'asyncio'], environment);
+}
+
+function peer(key, title, version, command, args, environment) {
+  const run = (name, scale) => {
+    const r = spawnSync(command, [...args, name, scale], {
+      encoding: 'utf8',
+      env: environment,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    if (r.status !== 0) throw new Error(`${title}: ${name} failed`);
+    return JSON.parse(r.stdout);
+  };
+  return { key, title, version, run };
+}
