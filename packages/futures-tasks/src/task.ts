@@ -56,6 +56,8 @@ export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwn
   private cancelSignal: CancelSignal | null = null;
   /** How often it was asked to cancel, less what was taken back. */
   private cancels = 0;
+  /** Internal: it is asking what it waits for to cancel. A request that comes back to it meanwhile has gone in a circle. */
+  beingCancelled = false;
 
   /** @throws TypeError if `coroutine` is none. RuntimeError if the loop is closed, or there is none. */
   constructor(coroutine: Coroutine<T>, options: TaskOptions = {}, madeBy?: EntryPoint) {
@@ -110,9 +112,15 @@ export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwn
       this.markRetrieved();
       return false;
     }
+    if (this.beingCancelled) return false;
     this.cancels++;
     (this.cancelSignal ??= new CancelSignal()).request();
-    if (!cancelAll(this.waits)) this.mustCancel = true;
+    this.beingCancelled = true;
+    try {
+      if (!cancelAll(this.waits)) this.mustCancel = true;
+    } finally {
+      this.beingCancelled = false;
+    }
     return true;
   }
 

@@ -32,11 +32,18 @@ export function listOf(waits: Waits): readonly Waiter[] {
  */
 export function cancelAll(waits: Waits): boolean {
   let accepted = false;
-  let undelivered = false;
-  for (const { source } of [...listOf(waits)]) {
+  let kept = false;
+  for (const waiter of [...listOf(waits)]) {
+    const { source } = waiter;
     if (source === null) continue;
-    if (source.outcome() !== 'pending') undelivered = true;
+    if (source.outcome() !== 'pending') kept = true;
     else if (source.requestCancel()) accepted = true;
+    else if ((source as { beingCancelled?: boolean }).beingCancelled === true) {
+      // A circle of tasks that wait for each other: this wait is the one that ends.
+      source.removeWaiter(waiter);
+      source.scheduler!.enqueue(waiter);
+      kept = true;
+    }
   }
-  return accepted && !undelivered;
+  return accepted && !kept;
 }

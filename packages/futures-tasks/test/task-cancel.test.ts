@@ -1,5 +1,5 @@
 import { CancelledError, isCancelled, OSError, RuntimeError, ValueError } from '@tsyncio/core';
-import { currentTask, shield, sleep, wrapPromise, type Future, type Task } from '@tsyncio/futures-tasks';
+import { currentTask, drive, shield, sleep, wrapPromise, type Future, type Task } from '@tsyncio/futures-tasks';
 import { errorOf, kinds, run, withLoop } from './support.js';
 
 /** Lets `n` iterations pass. */
@@ -664,6 +664,59 @@ test('in a foreign wait: a task with a step scheduled or with a loop await is in
     waiting.cancel();
     await errorOf(waiting);
   }));
+
+describe('tasks that wait for one another in a circle can be cancelled', () => {
+  const [[, async_], [, generator]] = kinds as [(typeof kinds)[0], (typeof kinds)[0]];
+  test.each([
+    ['async functions', [async_, async_]],
+    ['generators', [generator, generator]],
+    ['both kinds', [async_, generator, async_]],
+  ])('%s', (_what, makers) =>
+    run(async (loop) => {
+      const seen: string[] = [];
+      const tasks: Future[] = [];
+      makers.forEach((coroutine, i) => {
+        tasks.push(
+          loop.createTask(
+            coroutine(function* () {
+              try {
+                yield tasks[(i + 1) % makers.length];
+              } catch (error) {
+                seen.push((error as Error).name);
+                throw error;
+              }
+            }),
+          ),
+        );
+      });
+      await iterations(2);
+      expect(tasks[0]!.cancel()).toBe(true);
+      await iterations(makers.length + 1);
+      expect(tasks.map((task) => task.cancelled())).toEqual(makers.map(() => true));
+      expect(seen).toEqual(makers.map(() => 'CancelledError'));
+    }),
+  );
+
+  test('through operations', () =>
+    run(async (loop) => {
+      const tasks: Future[] = [];
+      for (const i of [0, 1]) {
+        tasks.push(
+          loop.createTask(() =>
+            drive(
+              (function* () {
+                yield* tasks[1 - i]!;
+              })(),
+            ),
+          ),
+        );
+      }
+      await iterations(2);
+      tasks[0]!.cancel();
+      await iterations(4);
+      expect(tasks.map((task) => task.cancelled())).toEqual([true, true]);
+    }));
+});
 
 test('a cancelled run leaves the loop usable', () =>
   withLoop(async (loop) => {
