@@ -93,8 +93,8 @@ export class ContextVar<T> {
   get<D>(fallback: D): T | D;
   get<D>(...fallback: [D?]): T | D | undefined {
     const variables = currentVariables(threadState.storage.getStore());
-    const value = variables.get(this as ContextVar<unknown>);
-    if (value !== undefined || variables.has(this as ContextVar<unknown>)) return value as T;
+    const value = variables.get(this);
+    if (value !== undefined || variables.has(this)) return value as T;
     if (fallback.length > 0) return fallback[0];
     if (this.fallback !== null) return this.fallback.value;
     throw new ValueError(`ContextVar '${this.name}' has no value in this context`);

@@ -1,6 +1,8 @@
 /** What the ready queue holds: something to run once. Handles, steps of tasks and wake-ups of awaiters are jobs. */
 export interface Job {
   run(): void;
+  /** The task that it resumes: debug mode names it when the step was slow. Asked before the job runs. */
+  awaitingTask?(): object | null;
 }
 
 /** First in, first out; a ring of a power of two, so that a turn allocates nothing. */

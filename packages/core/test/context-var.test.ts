@@ -5,6 +5,9 @@ import { Context, ContextVar, copyContext, Scheduler, Token } from '@tsyncio/cor
 import { compilePackages, leakAudit } from '@tsyncio/test-support';
 import { runOnce } from './virtual-loop.js';
 
+// They start processes and threads, on machines that may be busy.
+jest.setTimeout(60_000);
+
 leakAudit();
 
 /** Code outside of any loop has one context for ever: each test gets its own. */

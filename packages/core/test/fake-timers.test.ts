@@ -1,6 +1,9 @@
 import { Scheduler } from '@tsyncio/core';
 import { compilePackages, leakAudit, runProgram, type CompiledPackages } from '@tsyncio/test-support';
 
+// They start processes and threads, on machines that may be busy.
+jest.setTimeout(60_000);
+
 describe('fake timers of jest', () => {
   leakAudit();
   afterEach(() => {

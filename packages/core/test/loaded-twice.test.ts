@@ -1,6 +1,9 @@
 import type * as core from '@tsyncio/core';
 import { compilePackages, leakAudit, runProgram } from '@tsyncio/test-support';
 
+// They start processes and threads, on machines that may be busy.
+jest.setTimeout(60_000);
+
 type Core = typeof core;
 
 describe('two copies in one program', () => {

@@ -1,5 +1,8 @@
 import { compilePackages, runProgram, type ChildResult, type CompiledPackages } from '@tsyncio/test-support';
 
+// They start processes and threads, on machines that may be busy.
+jest.setTimeout(60_000);
+
 let packages: CompiledPackages;
 beforeAll(() => {
   packages = compilePackages('core');

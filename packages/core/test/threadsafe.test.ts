@@ -5,6 +5,9 @@ import { connectLoop, Scheduler, type ThreadsafeCallbacks } from '@tsyncio/core'
 import { compilePackages, leakAudit, quiet, recordExceptions, type CompiledPackages } from '@tsyncio/test-support';
 import { runOnce } from './virtual-loop.js';
 
+// They start processes and threads, on machines that may be busy.
+jest.setTimeout(60_000);
+
 let packages: CompiledPackages;
 beforeAll(() => {
   packages = compilePackages('core');

@@ -2,6 +2,9 @@ import { Scheduler, type Handle, type IoBackend, type ReadyJob, type ReadySink }
 import { leakAudit, quiet, ScriptedHost } from '@tsyncio/test-support';
 import { runOnce, virtualLoop } from './virtual-loop.js';
 
+// Whole batches of 100,000, on machines that may be busy.
+jest.setTimeout(60_000);
+
 leakAudit();
 
 test('a batch that is cut by the budget goes on in the next turn, in order, without I/O or timers in between', async () => {
