@@ -134,7 +134,7 @@ test(
       const protocol = new Recorder(loop);
       protocol.dataReceived = async () => {
         log.push(`begin ${i}`);
-        for (let n = 0; n < 5; n++) await null;
+        for (let n = 0; n < 5; n++) await Promise.resolve();
         log.push(`end ${i}`);
       };
       return protocol;

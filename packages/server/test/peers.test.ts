@@ -1,0 +1,191 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import net from 'node:net';
+import { text } from 'node:stream/consumers';
+
+import { gather, type Future } from '@tsyncio/futures-tasks';
+import { createServer } from '@tsyncio/server';
+import { leakAudit, quiet } from '@tsyncio/test-support';
+import { createConnection, type Transport } from '@tsyncio/transports-protocols';
+
+import { addressOf, Echo, inLoop } from './support/world.js';
+
+leakAudit();
+
+const hasPython = ((): boolean => {
+  try {
+    execFileSync('python3', ['-c', 'import asyncio'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+})();
+const testPython = hasPython ? test : test.skip;
+
+const SIZES = [1, 2, 1000, 65_536, 65_537, 3_000_000];
+
+/** Bytes that differ from place to place. */
+function pattern(length: number, seed: number): Buffer {
+  const data = Buffer.alloc(length);
+  for (let i = 0; i < length; i++) data[i] = (i * 31 + (i >> 8) + seed) & 255;
+  return data;
+}
+
+/** A client of ours that sends, ends its direction, and waits for the end of the answer. */
+class Asking {
+  readonly pieces: Buffer[] = [];
+  readonly answer;
+  constructor(
+    loop: { createFuture<T>(): Future<T> },
+    private readonly question: Buffer,
+  ) {
+    this.answer = loop.createFuture<Buffer>();
+  }
+  connectionMade(transport: Transport): void {
+    transport.write(this.question);
+    transport.writeEof();
+  }
+  dataReceived(data: Buffer): void {
+    this.pieces.push(data);
+  }
+  connectionLost(error: Error | null): void {
+    if (error === null) this.answer.setResult(Buffer.concat(this.pieces));
+    else this.answer.setException(error);
+  }
+}
+
+/** Echoes, and ends when the peer does. */
+class HalfCloser extends Echo {
+  eofReceived(): boolean {
+    this.transport.close(); // sends what is left first
+    return true;
+  }
+}
+
+test(
+  'clients of node:net get back what they send',
+  inLoop(async ({ loop }) => {
+    const server = await createServer(loop, () => new HalfCloser(), '127.0.0.1', 0);
+    const [host, port] = addressOf(server);
+    const ask = async (size: number, seed: number): Promise<void> => {
+      const question = pattern(size, seed);
+      const socket = net.connect(port, host);
+      socket.end(question);
+      const pieces: Buffer[] = [];
+      socket.on('data', (data) => pieces.push(data));
+      await once(socket, 'close');
+      expect(Buffer.concat(pieces).equals(question)).toBe(true);
+    };
+    await Promise.all(SIZES.flatMap((size) => [1, 2, 3].map((seed) => ask(size, seed))));
+    server.close();
+    await server.waitClosed();
+  }),
+);
+
+test(
+  'a server of node:net answers our clients, and its reset is an error of ours',
+  inLoop(async ({ loop }) => {
+    const server = net.createServer({ allowHalfOpen: true }, (socket) => socket.pipe(socket));
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as net.AddressInfo;
+    const answers = await gather(
+      ...SIZES.map((size) => async () => {
+        const question = pattern(size, size);
+        const [, asking] = await createConnection(loop, () => new Asking(loop, question), '127.0.0.1', port);
+        return (await asking.answer).equals(question);
+      }),
+    );
+    expect(answers).toEqual(SIZES.map(() => true));
+
+    server.once('connection', (socket) => socket.resetAndDestroy());
+    const [, reset] = await createConnection(loop, () => new Asking(loop, Buffer.from('x')), '127.0.0.1', port);
+    await expect(reset.answer).rejects.toMatchObject({ name: 'ConnectionResetError' });
+    server.close();
+    await quiet();
+  }),
+);
+
+const PYTHON_CLIENTS = `
+import asyncio, sys
+async def ask(port, size):
+    reader, writer = await asyncio.open_connection('127.0.0.1', port)
+    question = bytes((i * 31 + size) & 255 for i in range(size))
+    writer.write(question)
+    writer.write_eof()
+    answer = await reader.read()
+    writer.close()
+    return answer == question
+async def main(port):
+    print(await asyncio.gather(*(ask(port, size) for size in (1, 1000, 65536, 300000) for _ in range(5))))
+asyncio.run(main(int(sys.argv[1])))
+`;
+
+testPython(
+  'clients of Python asyncio get back what they send',
+  inLoop(async ({ loop }) => {
+    const server = await createServer(loop, () => new HalfCloser(), '127.0.0.1', 0);
+    const python = spawn('python3', ['-c', PYTHON_CLIENTS, String(addressOf(server)[1])], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const output = await text(python.stdout);
+    if (python.exitCode === null) await once(python, 'close');
+    expect(JSON.parse(output.toLowerCase())).toEqual(new Array(20).fill(true));
+    server.close();
+    await server.waitClosed();
+  }),
+  30_000,
+);
+
+const PYTHON_SERVER = `
+import asyncio, sys
+class Echo(asyncio.Protocol):
+    def connection_made(self, transport): self.transport = transport
+    def data_received(self, data): self.transport.write(data)
+    def eof_received(self):
+        self.transport.close()
+        return True
+async def main():
+    server = await asyncio.get_running_loop().create_server(Echo, '127.0.0.1', 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+asyncio.run(main())
+`;
+
+testPython(
+  'a server of Python asyncio answers our clients',
+  inLoop(async ({ loop }) => {
+    const python = spawn('python3', ['-c', PYTHON_SERVER], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const [line] = (await once(python.stdout, 'data')) as [Buffer];
+    const answers = await gather(
+      ...SIZES.map((size) => async () => {
+        const question = pattern(size, size);
+        const factory = (): Asking => new Asking(loop, question);
+        const [, asking] = await createConnection(loop, factory, '127.0.0.1', Number(line.toString()));
+        return (await asking.answer).equals(question);
+      }),
+    );
+    expect(answers).toEqual(SIZES.map(() => true));
+    python.stdin.end();
+    await once(python, 'close');
+  }),
+  30_000,
+);
+
+test(
+  'our server and a hundred of our clients on one loop',
+  inLoop(async ({ loop }) => {
+    const server = await createServer(loop, () => new HalfCloser(), '127.0.0.1', 0);
+    const [host, port] = addressOf(server);
+    const answers = await gather(
+      ...Array.from({ length: 100 }, (_, i) => async () => {
+        const question = pattern(1 + i * 997, i);
+        const [, asking] = await createConnection(loop, () => new Asking(loop, question), host, port);
+        return (await asking.answer).equals(question);
+      }),
+    );
+    expect(answers).toEqual(new Array(100).fill(true));
+    server.close();
+    await server.waitClosed();
+  }),
+);
