@@ -1,4 +1,4 @@
-import type { ExceptionContext, IoBackend, TimerHandle } from '@tsyncio/core';
+import type { ExceptionContext, Handle, IoBackend, TimerHandle } from '@tsyncio/core';
 import { TaskLoop, type Coroutine } from '@tsyncio/futures-tasks';
 import { ScriptedHost } from '@tsyncio/test-support';
 
@@ -33,6 +33,14 @@ class WorldLoop extends TaskLoop<IterationCounter> {
     const timer = super.callLater(delay, callback, ...args);
     this.made.push(new WeakRef(timer));
     return timer;
+  }
+
+  /** How often it was asked from outside of its own code. */
+  threadsafeCalls = 0;
+
+  override callSoonThreadsafe<A extends unknown[]>(callback: Callback<A>, ...args: A): Handle {
+    this.threadsafeCalls++;
+    return super.callSoonThreadsafe(callback, ...args);
   }
 
   /** Timers that are neither cancelled nor due. */
