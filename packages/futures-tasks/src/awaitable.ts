@@ -55,6 +55,8 @@ export interface WaitOwner {
   /** Only an operation that was done at once has none. */
   readonly scheduler: AnyScheduler;
   done(): boolean;
+  /** True if a step must not happen, because the task was finished from outside; that is reported. To be asked when it is done. */
+  refusesStep(): boolean;
   addWait(waiter: Waiter): void;
   removeWait(waiter: Waiter): void;
   /** True if a CancelledError is due at the next wait. */

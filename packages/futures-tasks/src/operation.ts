@@ -230,6 +230,11 @@ export class Operation<T = unknown> implements LoopAwaitable<T>, StepOwner, Wait
   }
 
   /** Internal. */
+  refusesStep(): boolean {
+    return false;
+  }
+
+  /** Internal. */
   addWait(waiter: Waiter): void {
     if (this.inside !== null) this.inside.waits = withWait(this.inside.waits, waiter);
   }

@@ -82,6 +82,7 @@ class PromiseWaiter implements Waiter {
     (this.error === undefined ? source.scheduler! : owner!.scheduler).beginStep();
     if (owner !== null) {
       owner.removeWait(this);
+      if (owner.done() && owner.refusesStep()) return;
       if (!owner.cancelRequested()) {
         // Whatever has accepted a request has answered it now, with a CancelledError or otherwise.
         owner.cancelDelivered();

@@ -64,6 +64,7 @@ export class Stepper implements Waiter {
   /** The next step: what was waited for is done, or a bare yield is over. */
   run(): void {
     const { owner, source } = this;
+    if (owner.done() && owner.refusesStep()) return;
     const cancelRequested = owner.cancelRequested();
     if (source !== null) {
       this.source = null;

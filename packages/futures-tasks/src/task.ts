@@ -56,6 +56,10 @@ export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwn
   private cancelSignal: CancelSignal | null = null;
   /** How often it was asked to cancel, less what was taken back. */
   private cancels = 0;
+  /** The coroutine has ended. */
+  private over = false;
+  /** It was done before its coroutine had ended, and that was reported. */
+  private overtaken = false;
   /** Internal: it is asking what it waits for to cancel. A request that comes back to it meanwhile has gone in a circle. */
   beingCancelled = false;
 
@@ -210,14 +214,7 @@ export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwn
 
   /** Called by the loop. Internal. */
   run(): void {
-    if (this.done()) {
-      this.scheduler.callExceptionHandler({
-        message: `Exception in callback ${String(this)}`,
-        exception: new InvalidStateError(`step(): already done: ${String(this)}`),
-        task: this,
-      });
-      return;
-    }
+    if (this.done() && this.refusesStep()) return;
     this.started = true;
     const { coroutine } = this;
     if (typeof coroutine !== 'function') {
@@ -298,6 +295,21 @@ export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwn
     return misuse(this, source);
   }
 
+  /** Internal: the coroutine is not driven on once the task was finished by the setters of its base class. */
+  refusesStep(): boolean {
+    if (this.over) return false;
+    if (!this.overtaken) {
+      this.overtaken = true;
+      removeTask(this);
+      this.scheduler.callExceptionHandler({
+        message: `Exception in callback ${String(this)}`,
+        exception: new InvalidStateError(`step(): already done: ${String(this)}`),
+        task: this,
+      });
+    }
+    return true;
+  }
+
   /** Internal: the coroutine returned. */
   finished(value: unknown): void {
     if (this.done()) return;
@@ -329,6 +341,7 @@ export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwn
   }
 
   private ended(): void {
+    this.over = true;
     this.waits = null;
     removeTask(this);
   }
