@@ -608,7 +608,8 @@ class World:
 
 def main():
     if not sys.version.startswith(sys.argv[1] + '.'):
-        sys.exit('this is Python %s, not %s' % (sys.version.split()[0], sys.argv[1]))
+        sys.exit('python3 is %s, not %s: set ORACLE_PYTHON_%s to its path' % (
+            sys.version.split()[0], sys.argv[1], sys.argv[1].replace('.', '_')))
     warnings.simplefilter('ignore')
     sys.unraisablehook = lambda _args: None
     gc.disable()

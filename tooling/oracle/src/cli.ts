@@ -6,10 +6,11 @@ import { profiles } from './profiles.js';
 import type { Program } from './program.js';
 import { Python } from './python.js';
 import { runProgram } from './run-program.js';
+import { goldenSeeds } from './seeds.js';
 import { shrink } from './shrink.js';
 
 const usage = `Usage: node tooling/oracle/oracle.mjs <command>
-  record [--seeds a..b]                     records the golden traces with CPython (default 0..${60 * profiles.length - 1})
+  record                                    records the golden traces with CPython
   compare --seeds a..b [--profile name] [--shrink] [--all]
                                             runs programs on both, live; stops at the first difference unless --all
   show <seed>                               prints a program
@@ -50,10 +51,9 @@ function seedsOf(options: ReadonlyMap<string, string>, standard: string): number
 /** Batches, so that Python works while we do. */
 const BATCH = 64;
 
-async function record(python: Python, options: ReadonlyMap<string, string>): Promise<number> {
-  const seeds = seedsOf(options, `0..${60 * profiles.length - 1}`);
+async function record(python: Python): Promise<number> {
   const goldens = await Promise.all(
-    seeds.map(async (seed): Promise<Golden> => {
+    goldenSeeds.map(async (seed): Promise<Golden> => {
       const program = generate(seed);
       const traces = await python.expected(program);
       return { seed, profile: program.profile, oracle: program.oracle, hash: hashProgram(program), traces };
@@ -118,7 +118,7 @@ async function main(): Promise<number> {
   try {
     switch (command) {
       case 'record':
-        return await record(python, options);
+        return await record(python);
       case 'compare':
         return await compare(python, options);
       case 'show':
