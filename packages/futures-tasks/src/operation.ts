@@ -282,8 +282,11 @@ export class Operation<T = unknown> implements LoopAwaitable<T>, StepOwner, Wait
       watchFailure(this, this.loop, { message: 'Operation exception was never retrieved', exception: value });
     }
     if (waiters === null) return;
-    if (Array.isArray(waiters)) for (const waiter of waiters) waiter.run();
-    else waiters.run();
+    if (Array.isArray(waiters)) {
+      // One goes on in this job, as a sole one does. The others get jobs of their own: steps of several tasks must not mix.
+      for (let i = 1; i < waiters.length; i++) this.loop!.enqueue(waiters[i]!);
+      waiters[0]!.run();
+    } else waiters.run();
   }
 
   /** Asks what the operation waits for to cancel. @returns False if the request must be kept for the next step. */
