@@ -76,7 +76,9 @@ test('two interleaved users of AsyncLocalStorage never mix, through tasks, futur
     ),
   );
   storage.run('setter', () => loop.callLater(0.002, () => shared.setResult(1)));
-  await loop.runUntilComplete(Promise.all(tasks));
+  await loop.runUntilComplete(async () => {
+    for (const task of tasks) await task;
+  });
   expect(wrong).toEqual([]);
   expect(checks).toBe(3 * 11);
   loop.close();
