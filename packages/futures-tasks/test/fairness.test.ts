@@ -46,7 +46,7 @@ test('two interleaved users of AsyncLocalStorage never mix, through tasks, futur
   };
   const shared = loop.createFuture<number>();
   const request = (name: string) =>
-    void loop.createTask(async () => {
+    loop.createTask(async () => {
       check(name, 'begin');
       const task = currentTask();
       const inner = loop.createTask(
