@@ -1,4 +1,12 @@
-import { currentPolicy, hasBrand, replacePolicy, repr, RuntimeError, type AnyLoop, type LoopPolicy } from '@tsyncio/core';
+import {
+  currentPolicy,
+  hasBrand,
+  replacePolicy,
+  repr,
+  RuntimeError,
+  type AnyLoop,
+  type LoopPolicy,
+} from '@tsyncio/core';
 import type { AbstractEventLoopPolicy } from './policy.js';
 
 function policy(): LoopPolicy {
@@ -13,7 +21,7 @@ function policy(): LoopPolicy {
  * @throws RuntimeError if there is none: without the umbrella package, set one first.
  */
 export function getEventLoopPolicy(): AbstractEventLoopPolicy {
-  return policy() as AbstractEventLoopPolicy;
+  return policy();
 }
 
 /**

@@ -93,7 +93,7 @@ test.each(['returned', 'failed'])(
     const seen: string[] = [];
     const main = run(async () => {
       for (const name of ['a', 'b']) {
-        currentLoop().createTask(async () => {
+        void currentLoop().createTask(async () => {
           try {
             await sleep(1000);
           } finally {
@@ -116,7 +116,7 @@ test('RUN-08 a leftover that answers with an error is reported, and the result s
   expectedReports = 1;
   const error = new Error('clean-up');
   const result = await run(async () => {
-    currentLoop().createTask(async () => {
+    void currentLoop().createTask(async () => {
       try {
         await sleep(1000);
       } catch {
@@ -147,7 +147,7 @@ test('RUN-09 asynchronous generators are shut down after the tasks, also those o
   await run(async () => {
     const left = numbers('left');
     await left.next();
-    currentLoop().createTask(async () => {
+    void currentLoop().createTask(async () => {
       const held = numbers('held');
       await held.next();
       try {
@@ -168,11 +168,11 @@ test('RUN-10 tasks made while leftovers are cancelled are not cancelled in turn'
   const seen: string[] = [];
   await run(async () => {
     const loop = currentLoop();
-    loop.createTask(async () => {
+    void loop.createTask(async () => {
       try {
         await sleep(1000);
       } finally {
-        loop.createTask(async () => {
+        void loop.createTask(async () => {
           seen.push('late began');
           try {
             await sleep(1000);
@@ -191,7 +191,7 @@ test('a cancelled task in a foreign wait is given up after shutdownTimeout and r
   expectedReports = 1;
   await run(
     async () => {
-      currentLoop().createTask(() => new Promise<void>(() => undefined), { name: 'stuck' });
+      void currentLoop().createTask(() => new Promise<void>(() => undefined), { name: 'stuck' });
       await sleep(0);
     },
     { shutdownTimeout: 0.01 },
@@ -203,7 +203,7 @@ test('clean-up that waits for the loop may take longer than shutdownTimeout', as
   const seen: string[] = [];
   await run(
     async () => {
-      currentLoop().createTask(async () => {
+      void currentLoop().createTask(async () => {
         try {
           await sleep(1000);
         } finally {
@@ -231,7 +231,7 @@ test.each([
   [{ shutdownTimeout: NaN }, 'must not be negative'],
   [{ loopFactory: () => ({}) }, TypeError],
 ])('bad options %p are refused', async (options, error) => {
-  await expect(run(async () => undefined, options as never)).rejects.toThrow(error as never);
+  await expect(run(async () => undefined, options as never)).rejects.toThrow(error);
 });
 
 test('two programs started from plain Node code run side by side', async () => {
