@@ -47,7 +47,7 @@ const collected = new FinalizationRegistry<Adoption>((adoption) => {
 });
 
 function closeByTask(loop: AsyncgenLoop, adoption: Adoption): void {
-  loop.createTask(() => adoption.close());
+  void loop.createTask(() => adoption.close());
 }
 
 /** The generator that users see: hand-written, so that what goes through it is not waited for. */

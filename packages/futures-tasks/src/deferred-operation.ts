@@ -16,7 +16,7 @@ export class DeferredOperation<T> extends Operation<T> {
     const { body } = this;
     if (body !== null) {
       this.body = null;
-      this.begin(body(), {});
+      void this.begin(body(), {});
     }
     return super.outcome();
   }

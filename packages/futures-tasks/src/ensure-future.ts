@@ -1,5 +1,5 @@
 import { hasBrand, repr, ValueError } from '@tsyncio/core';
-import { isCoroutine, isForeignPromise, type Awaitable, type Coroutine } from './coroutine.js';
+import { isCoroutine, isForeignPromise, type Awaitable } from './coroutine.js';
 import { currentFactory, type EnsureFutureOptions, type FutureFactory } from './current-factory.js';
 import { isFuture, type Future } from './future.js';
 import { coroutineOf } from './operation-coroutine.js';
@@ -19,7 +19,7 @@ export function ensureFuture<T>(awaitable: Task<T>, options?: EnsureFutureOption
 export function ensureFuture<T>(awaitable: Awaitable<T>, options?: EnsureFutureOptions): Future<T>;
 export function ensureFuture<T>(awaitable: Awaitable<T>, options: EnsureFutureOptions = {}): Future<T> {
   if (isFuture(awaitable)) {
-    const future = awaitable as Future<T>;
+    const future = awaitable;
     if (options.loop !== undefined && future.getLoop() !== options.loop) {
       throw new ValueError('The future belongs to a different loop than the one specified as the loop argument');
     }
@@ -30,7 +30,7 @@ export function ensureFuture<T>(awaitable: Awaitable<T>, options: EnsureFutureOp
     const loop = options.loop ?? (operation.scheduler as FutureFactory | null) ?? currentFactory();
     return loop.createTask(coroutineOf(operation));
   }
-  if (isCoroutine(awaitable)) return (options.loop ?? currentFactory()).createTask(awaitable as Coroutine<T>);
+  if (isCoroutine(awaitable)) return (options.loop ?? currentFactory()).createTask(awaitable);
   if (isForeignPromise(awaitable)) return wrapPromise(awaitable as PromiseLike<T>, options);
   throw new TypeError(`An awaitable is required, got ${repr(awaitable)}`);
 }

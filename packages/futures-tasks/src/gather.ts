@@ -56,7 +56,7 @@ class GatheringFuture<T> extends Future<T> {
   }
 }
 // asyncio's own name, seen in reports.
-Object.defineProperty(GatheringFuture, 'name', { value: '_GatheringFuture' });
+void Object.defineProperty(GatheringFuture, 'name', { value: '_GatheringFuture' });
 
 /**
  * Runs awaitables concurrently and gathers their results in order. asyncio: `gather`.
@@ -116,7 +116,7 @@ export function gather(...args: (Awaitable | GatherOptions)[]): Future<unknown[]
   for (const awaitable of awaitables) {
     let child = known.get(awaitable);
     if (child === undefined) {
-      child = ensureFuture(awaitable, { loop }) as Future<unknown>;
+      child = ensureFuture<unknown>(awaitable, { loop });
       loop ??= child.getLoop() as FutureFactory;
       if (child.getLoop() !== loop) throw new ValueError('gather: futures are tied to different event loops');
       known.set(awaitable, child);
@@ -140,6 +140,6 @@ function takeOptions(args: (Awaitable | GatherOptions)[]): GatherOptions {
   for (const key of Object.keys(last)) {
     if (!OPTIONS.includes(key)) throw new TypeError(`gather: unknown option '${key}'`);
   }
-  args.pop();
-  return last as GatherOptions;
+  void args.pop();
+  return last;
 }

@@ -6,12 +6,12 @@ import { claim, type CoroutineGenerator } from './stepper.js';
 export function* runInside<T>(coroutine: Coroutine<T>): CoroutineGenerator<T> {
   if (typeof coroutine !== 'function') return yield* driveInside(coroutine);
   const started = coroutine();
-  if (isGenerator(started)) return yield* driveInside(started as CoroutineGenerator<T>);
+  if (isGenerator(started)) return yield* driveInside(started);
   if (!isForeignPromise(started) && !hasBrand(started, 'Future') && !hasBrand(started, 'Operation')) {
     const name = coroutineName(coroutine);
     throw new TypeError(`waitFor: ${name}() must return a promise or a generator, got ${repr(started)}`);
   }
-  return yield* call(() => started as PromiseLike<T>);
+  return yield* call(() => started);
 }
 
 function* driveInside<T>(generator: CoroutineGenerator<T>): CoroutineGenerator<T> {

@@ -1,3 +1,4 @@
+/* eslint-disable @typescript-eslint/unbound-method -- methods are named, never called: a stack is cut below them */
 import {
   brand,
   isCancelled,
@@ -41,7 +42,7 @@ export class TaskLoop<B extends IoBackend = NoIo> extends Scheduler<B> {
 
   /** A pending future of this loop. asyncio: `create_future`. */
   createFuture<T = unknown>(): Future<T> {
-    return new Future<T>({ loop: this as AnyScheduler }, this.createFuture);
+    return new Future<T>({ loop: this }, this.createFuture);
   }
 
   /**
@@ -54,10 +55,10 @@ export class TaskLoop<B extends IoBackend = NoIo> extends Scheduler<B> {
   createTask<T>(coroutine: Coroutine<T>, options: Omit<TaskOptions, 'loop'> = {}): Task<T> {
     this.checkClosed();
     if (this.taskFactory === null) {
-      return new Task<T>(coroutine, { ...options, loop: this as AnyScheduler }, this.createTask);
+      return new Task<T>(coroutine, { ...options, loop: this }, this.createTask);
     }
     checkCoroutine('createTask', coroutine);
-    const task = this.taskFactory(this as unknown as TaskLoop<IoBackend>, coroutine) as Task<T>;
+    const task = this.taskFactory(this, coroutine) as Task<T>;
     const { name } = options;
     if (name !== undefined && name !== null && typeof (task as Partial<Task<T>>).setName === 'function')
       task.setName(name);
@@ -91,7 +92,7 @@ export class TaskLoop<B extends IoBackend = NoIo> extends Scheduler<B> {
   async runUntilComplete<T>(awaitable: Awaitable<T>): Promise<T> {
     this.checkRunnable();
     const isNew = !isFuture(awaitable);
-    const future = ensureFuture(awaitable, { loop: this as never });
+    const future = ensureFuture(awaitable, { loop: this });
     const stop = (done: Future<T>): void => {
       // The run is ending with that very error already.
       if (!done.cancelled() && isExitError(done.exception())) return;
@@ -140,7 +141,7 @@ export class TaskLoop<B extends IoBackend = NoIo> extends Scheduler<B> {
 
   private *closeAsyncgens(closing: readonly Adoption[]): CoroutineGenerator<void> {
     const closers = closing.map((adoption) => () => adoption.close());
-    const errors: unknown[] = yield* gather(...closers, { returnExceptions: true, loop: this as never });
+    const errors: unknown[] = yield* gather(...closers, { returnExceptions: true, loop: this });
     for (const [i, error] of errors.entries()) {
       if (error === undefined || isCancelled(error)) continue;
       const asyncgen = closing[i]!;
@@ -173,6 +174,6 @@ export class TaskLoop<B extends IoBackend = NoIo> extends Scheduler<B> {
     const wasClosed = this.isClosed();
     super.close();
     if (wasClosed) return;
-    reportFailures(this as AnyScheduler);
+    reportFailures(this);
   }
 }

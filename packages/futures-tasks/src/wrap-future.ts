@@ -14,11 +14,11 @@ import { copyOutcome } from './outcome.js';
  * @throws TypeError for anything else. RuntimeError if there is no loop.
  */
 export function wrapFuture<T>(future: ConcurrentFuture<T> | Future<T>, options: EnsureFutureOptions = {}): Future<T> {
-  if (isFuture(future)) return future as Future<T>;
+  if (isFuture(future)) return future;
   if (!hasBrand(future, 'ConcurrentFuture')) {
     throw new TypeError(`wrapFuture: a ConcurrentFuture was expected, got ${repr(future)}`);
   }
-  const concurrent = future as ConcurrentFuture<T>;
+  const concurrent = future;
   const loop = options.loop ?? currentFactory();
   const wrapper = loop.createFuture<T>();
   wrapper.addDoneCallback(() => {

@@ -208,7 +208,7 @@ test('ASYNCGEN-02 values pass through as they are: a future given by a hand-writ
     const handWritten = {
       next: () => Promise.resolve({ done: false as const, value: future }),
       return: () => Promise.resolve({ done: true as const, value: undefined }),
-      throw: (error: unknown) => Promise.reject(error as Error),
+      throw: (error: unknown) => Promise.reject(error),
       [Symbol.asyncIterator]() {
         return this;
       },

@@ -4,11 +4,11 @@ import {
   currentTask,
   drive,
   gather,
-  Operation,
+  type Operation,
   Queue,
   shield,
   sleep,
-  Task,
+  type Task,
   TaskLoop,
   waitFor,
   wrapPromise,
@@ -221,8 +221,9 @@ describe('no time', () => {
   );
 
   test.each([0, -1])('WAITFOR-08 with a timeout of %d the rest is cancelled, and a coroutine never begins', (timeout) =>
-    play(async ({ loop, trace }) => {
-      const body = async () => trace.push('began');
+    play(async (world) => {
+      const { loop, trace } = world;
+      const body = async (): Promise<void> => world.log('began');
       function* generator() {
         trace.push('began');
         yield;

@@ -46,7 +46,7 @@ test('FUT-WRAP-02 a future of another make can be awaited, and passes through un
         return yield* foreign as unknown as Future<string>;
       })(),
     );
-    const byAwait = loop.createTask(async () => (await foreign) as string);
+    const byAwait = loop.createTask(async () => await foreign);
     expect([await byGenerator, await byAwait]).toEqual(['foreign', 'foreign']);
     const cancelled = loop.createTask(async () => {
       await new ForeignFuture(loop.createFuture());
