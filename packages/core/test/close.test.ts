@@ -56,6 +56,23 @@ test('LOOP-CLOSE-03 what is queued or timed at the close is never called', async
   expect(seen).toEqual([]);
 });
 
+/** Schedules callbacks that nobody else refers to. */
+function scheduleForgotten(loop: Scheduler): WeakRef<() => void>[] {
+  const callbacks = [() => undefined, () => undefined];
+  loop.callSoon(callbacks[0]!);
+  loop.callLater(1, callbacks[1]!);
+  return callbacks.map((callback) => new WeakRef(callback));
+}
+
+test('LOOP-CLOSE-03 a closed loop that is still referred to does not hold what was queued', async () => {
+  const loop = new Scheduler();
+  const callbacks = scheduleForgotten(loop);
+  loop.close();
+  const left = (): number => callbacks.filter((callback) => callback.deref() !== undefined).length;
+  await collectGarbage(() => left() === 0);
+  expect([left(), loop.isClosed()]).toEqual([0, true]);
+});
+
 test.each<[string, (loop: Scheduler) => unknown]>([
   ['runForever', (loop) => loop.runForever()],
   ['callSoon', (loop) => loop.callSoon(nothing)],
