@@ -21,7 +21,7 @@ export class FutureWait<T> implements Iterator<unknown, T, unknown> {
     if (outcome === 'pending') {
       if (this.started) throw new RuntimeError("await wasn't used with future");
       this.started = true;
-      return this as unknown as IteratorYieldResult<unknown>;
+      return this;
     }
     if (outcome === 'exception') throw source.takeException();
     return { done: true, value: source.takeResult() };

@@ -38,10 +38,8 @@ export interface FutureOptions {
  * console.log(await future);
  */
 // Merged with the class below, so that futures fit wherever promises do.
-// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging
 export interface Future<T = unknown> extends Promise<T> {}
 
-// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging
 export class Future<T = unknown> implements LoopAwaitable<T> {
   static {
     brand(this.prototype, 'Future');
@@ -170,7 +168,13 @@ export class Future<T = unknown> implements LoopAwaitable<T> {
     if (typeof callback !== 'function') {
       throw new TypeError(`addDoneCallback: callback must be a function, got ${repr(callback)}`);
     }
-    const handle = new Handle(callback, [this], this.getLoop(), undefined, this.addDoneCallback as EntryPoint);
+    const handle = new Handle(
+      callback,
+      [this],
+      this.getLoop(),
+      undefined,
+      (this as { addDoneCallback: EntryPoint }).addDoneCallback,
+    );
     if (this.state === 'pending') this.addJob(handle);
     else this.scheduler.enqueue(handle);
   }
@@ -371,7 +375,7 @@ export class Future<T = unknown> implements LoopAwaitable<T> {
 }
 
 // Out here: a class that mentions itself inside is renamed by bundlers, and its name is seen in reprs and reports.
-const ownAddDoneCallback: unknown = Future.prototype.addDoneCallback;
+const { addDoneCallback: ownAddDoneCallback } = Future.prototype as { addDoneCallback: unknown };
 
 /** Only the name: the task's own repr shows what it waits for, which is this future. */
 function describeWaiter(waiter: Waiter): string {

@@ -36,10 +36,10 @@ export interface OperationOptions {
  * inner wait runs in the very step that resumes the awaiter. Wait for it with `await` or `yield*`, or pass it to `gather`, `waitFor` or
  * `ensureFuture`. Errors, also those of arguments, arrive when it is awaited.
  */
-// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging
+ 
 export interface Operation<T = unknown> extends Promise<T> {}
 
-// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging
+ 
 export class Operation<T = unknown> implements LoopAwaitable<T>, StepOwner, WaitScope {
   static {
     brand(this.prototype, 'Operation');

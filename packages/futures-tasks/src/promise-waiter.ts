@@ -4,7 +4,8 @@ import type { LoopAwaitable, Waiter, WaitingTask, WaitOwner, WaitScope } from '.
 type Settle = (value: unknown) => void;
 type Callback = ((value: never) => unknown) | null | undefined;
 
-const toText = Function.prototype.call.bind(Function.prototype.toString) as (fn: unknown) => string;
+const { toString } = Function.prototype as { toString: unknown };
+const toText = Function.prototype.call.bind(toString as () => string) as (fn: unknown) => string;
 const NATIVE = 'function () { [native code] }';
 
 /**

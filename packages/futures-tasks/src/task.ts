@@ -3,7 +3,7 @@ import {
   AsyncStore,
   brand,
   CancelledError,
-  Context,
+  type Context,
   copyContext,
   getEventLoop,
   hasBrand,

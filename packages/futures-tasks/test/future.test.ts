@@ -500,16 +500,16 @@ describe('as a promise', () => {
   test('what then(resolve, reject) gives back can be used too', () =>
     run(async (loop) => {
       const future = loop.createFuture<number>();
-      let settled: Promise<unknown> | null = null;
+      let settled!: Promise<unknown>;
       const promise = new Promise<number>((resolve, reject) => {
         settled = future.then(resolve, reject);
       });
       future.setResult(3);
       expect(await promise).toBe(3);
       expect(await settled).toBe(undefined);
-      expect(await settled!.then(() => 'then')).toBe('then');
-      expect(await settled!.finally(() => undefined)).toBe(undefined);
-      expect(await settled!.catch(() => 'never')).toBe(undefined);
+      expect(await settled.then(() => 'then')).toBe('then');
+      expect(await settled.finally(() => undefined)).toBe(undefined);
+      expect(await settled.catch(() => 'never')).toBe(undefined);
     }));
 
   test('Promise.all, race, any and allSettled take futures and operations', () =>
@@ -520,7 +520,7 @@ describe('as a promise', () => {
         one.setResult(1);
       });
       expect(await Promise.race([one, two])).toBe(2);
-      expect(await Promise.all([one, two, sleep(0, 3), 4])).toEqual([1, 2, 3, 4]);
+      expect(await Promise.all([one, two, sleep(0, 3)])).toEqual([1, 2, 3]);
       expect(await Promise.any([one, sleep(1000)])).toBe(1);
       expect((await Promise.allSettled([one])).map(({ status }) => status)).toEqual(['fulfilled']);
     }));
@@ -731,7 +731,7 @@ describe('failures that nobody looks at', () => {
   test('FUT-LOG-02 no report of what is pending, has a result or was cancelled, nor of what a task awaited', () =>
     withLoop(async (loop) => {
       await loop.runUntilComplete(async () => {
-        loop.createFuture();
+        void loop.createFuture();
         loop.createFuture<number>().setResult(1);
         loop.createFuture().cancel();
         for (const [, coroutine] of kinds) {

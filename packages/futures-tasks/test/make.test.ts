@@ -1,4 +1,4 @@
-import { Context, copyContext, ContextVar, type Handle } from '@tsyncio/core';
+import { type Context, copyContext, ContextVar, type Handle } from '@tsyncio/core';
 import {
   allTasks,
   ensureFuture,

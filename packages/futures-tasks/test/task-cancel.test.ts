@@ -611,7 +611,7 @@ describe('what an async function waits for is a set', () => {
       const future = loop.createFuture<number>();
       const { promise, resolve } = foreign<void>();
       const seen: unknown[] = [];
-      let leftover: Promise<void> | null = null;
+      let leftover!: Promise<void>;
       const task = loop.createTask(async () => {
         leftover = (async () => {
           await promise;
@@ -632,7 +632,7 @@ describe('what an async function waits for is a set', () => {
   test('a wait that its task did not live to see is delivered all the same', () =>
     run(async (loop) => {
       const future = loop.createFuture<number>();
-      let leftover: Promise<number> | null = null;
+      let leftover!: Promise<number>;
       const task = loop.createTask(async () => {
         leftover = (async () => await future)();
       });

@@ -62,7 +62,7 @@ describe.each(kinds)('%s', (_kind, coroutine) => {
         }),
       );
       for (let i = 0; i < 2; i++) {
-        expect((await errorOf(() => task.setResult(5 as never))).name).toBe('RuntimeError');
+        expect((await errorOf(() => task.setResult(5))).name).toBe('RuntimeError');
         expect((await errorOf(() => task.setException(new Error()))).name).toBe('RuntimeError');
         expect(await task).toBe(1);
       }
@@ -349,7 +349,7 @@ test('TASK-03 the constructor refuses what is no coroutine, each time', () =>
   run(async (loop) => {
     for (const wrong of [5, null, undefined, 'x', {}, Promise.resolve(), loop.createFuture()]) {
       for (let i = 0; i < 2; i++) {
-        expect(() => new Task(wrong as unknown as Coroutine, { loop })).toThrow(TypeError);
+        expect(() => new Task(wrong as Coroutine, { loop })).toThrow(TypeError);
       }
     }
     expect(allTasks().size).toBe(1);
