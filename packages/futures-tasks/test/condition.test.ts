@@ -1,5 +1,5 @@
-import { CancelledError, RuntimeError, ValueError } from '@tsyncio/core';
-import { Condition, gather, Lock, sleep, type Task, type TaskLoop } from '@tsyncio/futures-tasks';
+import { CancelledError, RuntimeError, TimeoutError, ValueError } from '@tsyncio/core';
+import { Condition, gather, Lock, sleep, waitFor, type Task, type TaskLoop } from '@tsyncio/futures-tasks';
 import fc from 'fast-check';
 import { errorOf, run, withLoop } from './support.js';
 import { resultOf, track, turns } from './waiting.js';
@@ -315,13 +315,20 @@ describe('Condition', () => {
     run(async (loop) => {
       const condition = new Condition();
       await condition.acquire();
-      // As waitFor(condition.wait(), timeout) does it: the operation itself is cancelled by a timer.
-      const wait = condition.wait();
-      expect(condition.locked()).toBe(false);
-      loop.callLater(0, () => wait.cancel());
-      expect(await errorOf(wait)).toBeInstanceOf(CancelledError);
+      expect(await errorOf(waitFor(condition.wait(), 0.001))).toBeInstanceOf(TimeoutError);
       expect(String(condition)).toBe('<Condition [locked]>');
       condition.release();
+
+      // No time at all: the wait does not begin, and the lock is still held.
+      const task = loop.createTask(async () => {
+        await condition.acquire();
+        const error = await errorOf(waitFor(() => condition.wait(), 0));
+        const locked = condition.locked();
+        condition.release();
+        return [(error as Error).name, locked];
+      });
+      expect(await task).toEqual(['TimeoutError', true]);
+      expect(String(condition)).toBe('<Condition [unlocked]>');
     }));
 
   test('COND-11 the text shows the state of the lock, and the number of those in wait', () =>

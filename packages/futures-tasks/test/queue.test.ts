@@ -1,4 +1,4 @@
-import { CancelledError, ValueError } from '@tsyncio/core';
+import { TimeoutError, ValueError } from '@tsyncio/core';
 import {
   gather,
   LifoQueue,
@@ -7,6 +7,7 @@ import {
   QueueEmpty,
   QueueFull,
   sleep,
+  waitFor,
   type ItemStore,
   type Task,
 } from '@tsyncio/futures-tasks';
@@ -162,6 +163,22 @@ describe('Queue', () => {
       expect(String(queue)).toBe('<Queue maxsize=1 tasks=3>');
     }));
 
+  test('QUEUE-07 one who was not woken wakes nobody when it is cancelled: the others keep their places', () =>
+    run(async (loop) => {
+      const queue = new Queue<number>();
+      const trace: string[] = [];
+      const [a, b, c, d] = ['a', 'b', 'c', 'd'].map((name) => track(loop, trace, name, () => queue.get()));
+      await sleep(0);
+      b!.cancel();
+      queue.putNowait(1);
+      await gather(a!, b!);
+      await turns(2);
+      queue.putNowait(2);
+      queue.putNowait(3);
+      await gather(c!, d!);
+      expect(trace).toEqual(['b cancelled', 'a=1', 'c=2', 'd=3']);
+    }));
+
   test('QUEUE-08 the item of a getter that was woken and cancelled goes to the next one, or stays', () =>
     run(async (loop) => {
       const queue = new Queue<number>();
@@ -225,16 +242,14 @@ describe('Queue', () => {
     }));
 
   test('QUEUE-10 a getter or putter that was given up after a time leaves no entry behind', () =>
-    run(async (loop) => {
+    run(async () => {
       const queue = new Queue<number>(1);
-      const get = queue.get();
-      loop.callLater(0, () => get.cancel());
-      expect(await errorOf(get)).toBeInstanceOf(CancelledError);
+      expect(await errorOf(waitFor(queue.get(), 0.001))).toBeInstanceOf(TimeoutError);
+      expect(await errorOf(waitFor(() => queue.get(), 0.001))).toBeInstanceOf(TimeoutError);
       expect(String(queue)).toBe('<Queue maxsize=1>');
       queue.putNowait(1);
-      const put = queue.put(2);
-      loop.callLater(0, () => put.cancel());
-      expect(await errorOf(put)).toBeInstanceOf(CancelledError);
+      expect(await errorOf(waitFor(queue.put(2), 0.001))).toBeInstanceOf(TimeoutError);
+      expect(await errorOf(waitFor(() => queue.put(3), 0.001))).toBeInstanceOf(TimeoutError);
       expect(String(queue)).toBe('<Queue maxsize=1 _queue=[1] tasks=1>');
     }));
 
