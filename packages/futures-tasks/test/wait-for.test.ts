@@ -1,17 +1,22 @@
-import { ContextVar, isCancelled, TimeoutError } from '@tsyncio/core';
+import { ConcurrentFuture, ContextVar, isCancelled, TimeoutError } from '@tsyncio/core';
 import {
+  asCompleted,
   call,
   currentTask,
   drive,
   gather,
   type Operation,
   Queue,
+  runCoroutineThreadsafe,
   shield,
   sleep,
   type Task,
   TaskLoop,
   waitFor,
+  wrapFuture,
   wrapPromise,
+  type Coroutine,
+  type Future,
 } from '@tsyncio/futures-tasks';
 import { leakAudit } from '@tsyncio/test-support';
 import { play, type World } from './helpers/world.js';
@@ -498,3 +503,30 @@ test('WAITFOR-15 wrong arguments are errors when it is awaited', () =>
 test('WAITFOR-15 outside of any run it is a RuntimeError of the operation', async () => {
   expect((await errorOf(waitFor(() => sleep(1), 1))).name).toBe('RuntimeError');
 });
+
+test('MAKE-11 futures and tasks are made by the methods of the loop, and only where they are needed', () =>
+  play(async ({ loop }) => {
+    const made: string[] = [];
+    const { createFuture, createTask } = loop;
+    loop.createFuture = function <T>(this: typeof loop) {
+      made.push('future');
+      return createFuture.call(this) as Future<T>;
+    };
+    loop.createTask = function <T>(this: typeof loop, coroutine: Coroutine<T>) {
+      made.push('task');
+      return createTask.call(this, coroutine) as Task<T>;
+    };
+    await waitFor(async () => 1, 5);
+    expect(made.splice(0)).toEqual([]);
+    await errorOf(waitFor(async () => 1, 0));
+    expect(made.splice(0)).toEqual(['task', 'future']);
+    for (const next of asCompleted([async () => 1])) await next;
+    expect(made.splice(0)).toEqual(['task', 'future']);
+    const concurrent = new ConcurrentFuture<number>();
+    concurrent.setResult(1);
+    await wrapFuture(concurrent);
+    expect(made.splice(0)).toEqual(['future']);
+    runCoroutineThreadsafe(async () => 1, loop);
+    await waitFor(Promise.resolve(1), 5);
+    expect(made.splice(0)).toEqual(['future', 'task']);
+  }));

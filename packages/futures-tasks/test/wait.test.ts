@@ -73,8 +73,12 @@ test('WAIT-05 a timeout ends it normally and cancels nothing; an earlier end can
     const slow = loop.createTask(() => sleep(3, 'slow'));
     const [done, pending] = await wait([slow], { timeout: 1 });
     expect([loop.time(), done.size, pending]).toEqual([1, 0, new Set([slow])]);
+    expect(String(slow)).not.toMatch(/cb=/);
+    let timers = -1;
+    // Right after the wait's own callback, before the task resumes.
+    loop.callLater(0.5, () => slow.addDoneCallback(() => (timers = loop.timersLeft())));
     const [late] = await wait([slow], { timeout: 100 });
-    expect([loop.time(), late, loop.timersLeft()]).toEqual([3, new Set([slow]), 0]);
+    expect([loop.time(), late, timers, loop.timersLeft()]).toEqual([3, new Set([slow]), 0, 0]);
   }));
 
 test.each([0, -1])('WAIT-05 a timeout of %d gives one chance to finish', (timeout) =>
