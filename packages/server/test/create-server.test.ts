@@ -306,6 +306,24 @@ test(
   }),
 );
 
+test(
+  'of several sockets all listen or none accepts',
+  inLoop(async ({ loop }) => {
+    const server = await createServer(loop, factory, ['127.0.0.1', '127.0.0.2'], 0, { startServing: false });
+    const taken = new Socket();
+    taken.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1);
+    taken.bind(server.sockets[1]!.getsockname());
+    taken.listen();
+    await expect(server.startServing()).rejects.toMatchObject({ code: 'EADDRINUSE' });
+    expect(server.isServing()).toBe(false);
+    expect(loop.backend.active).toBe(false);
+    taken.close();
+    await server.startServing();
+    expect(server.isServing()).toBe(true);
+    server.close();
+  }),
+);
+
 const make = (): TaskLoop<SelectorIo> => new TaskLoop({ backend: new SelectorIo() });
 const create = createServer as unknown as (...args: unknown[]) => Promise<unknown>;
 const inside =

@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
-import { sleep } from '@tsyncio/futures-tasks';
+import { sleep, TaskLoop } from '@tsyncio/futures-tasks';
+import { SelectorIo } from '@tsyncio/selector-io';
 import { AbstractServer, createServer } from '@tsyncio/server';
 import { leakAudit } from '@tsyncio/test-support';
 
@@ -87,6 +88,21 @@ test(
     client.close();
   }),
 );
+
+test('a connection that was accepted when the loop ended is closed with its server', async () => {
+  const loop = new TaskLoop({ backend: new SelectorIo() });
+  let called = 0;
+  const server = await loop.runUntilComplete(() => createServer(loop, () => (called++, new Echo()), '127.0.0.1', 0));
+  const client = dial(addressOf(server));
+  loop.stop(); // one iteration: it accepts
+  await loop.runForever();
+  expect(received(client)).toBe('');
+  server.close();
+  expect(received(client)).toBeNull();
+  expect(called).toBe(0);
+  loop.close();
+  client.close();
+});
 
 test(
   'a factory that closes its server: the connection is dropped',
@@ -256,6 +272,7 @@ test('a server that outlives its loop may still be closed', async () => {
     const client = dial(addressOf(server));
     await iterations(4);
     client.close();
+    void server.waitClosed();
     close = () => server.close();
   })();
   close();

@@ -378,7 +378,10 @@ test(
     expect(drain(peer)!.toString()).toBe('alive');
     transport.close();
     await protocol.lost;
-    await expect(createConnection(loop, factory, { sock: ours })).rejects.toMatchObject({ code: 'EBADF' });
+    let called = 0;
+    const counting = (): Protocol => (called++, new Protocol());
+    await expect(createConnection(loop, counting, { sock: ours })).rejects.toMatchObject({ code: 'EBADF' });
+    expect(called).toBe(0);
     peer.close();
   }),
 );
