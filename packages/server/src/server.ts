@@ -129,6 +129,7 @@ export class Server extends AbstractServer implements TransportOwner {
     }
     for (const socket of this.accepted) discardSocket(socket);
     this.accepted.clear();
+    if (this.loop.isClosed()) return; // whoever waits waits for ever
     const { forever } = this;
     if (forever !== null && !forever.done()) forever.cancel();
     this.wakeIfGone();
@@ -176,7 +177,6 @@ export class Server extends AbstractServer implements TransportOwner {
     const { waiters } = this;
     if (waiters === null || this.listeners !== null || this.connections > 0) return;
     this.waiters = null;
-    if (this.loop.isClosed()) return; // nobody can wait any more
     for (const waiter of waiters) if (!waiter.done()) waiter.setResult(undefined);
   }
 

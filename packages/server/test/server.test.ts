@@ -265,19 +265,22 @@ test(
   }),
 );
 
-test('a server that outlives its loop may still be closed', async () => {
-  let close!: () => void;
-  await inLoop(async ({ loop }) => {
-    const server = await createServer(loop, factory, '127.0.0.1', 0);
-    const client = dial(addressOf(server));
-    await iterations(4);
-    client.close();
-    void server.waitClosed();
-    close = () => server.close();
-  })();
-  close();
-  close();
-});
+test.each([true, false])(
+  'a server that outlives its loop may still be closed, whoever waits (connected: %p)',
+  async (connected) => {
+    let close!: () => void;
+    await inLoop(async ({ loop }) => {
+      const server = await createServer(loop, factory, '127.0.0.1', 0);
+      if (connected) dial(addressOf(server)).close();
+      await iterations(2);
+      void server.waitClosed();
+      void server.serveForever();
+      close = () => server.close();
+    })();
+    close();
+    close();
+  },
+);
 
 test(
   'factory and callbacks run in the async context of createServer',
