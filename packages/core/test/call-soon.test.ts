@@ -1,5 +1,5 @@
 import { MessageChannel } from 'node:worker_threads';
-import { Handle, Scheduler, TimerHandle } from '@tsyncio/core';
+import { Handle, NoIo, Scheduler, TimerHandle } from '@tsyncio/core';
 import { leakAudit, recordExceptions } from '@tsyncio/test-support';
 import { runOnce, virtualLoop } from './virtual-loop.js';
 
@@ -44,18 +44,26 @@ test('SCHED-SOON-02 first in, first out, each once; the same function twice is t
   expect(seen).toEqual(Array.from({ length: 200 }, (_, n) => n));
 });
 
-test('SCHED-SOON-03 a callback registered in a batch belongs to the next iteration', async () => {
+test('SCHED-SOON-03 a callback registered in a batch belongs to the next iteration, after another poll', async () => {
   const seen: string[] = [];
-  loop.callSoon(() => {
+  class Polled extends NoIo {
+    override readonly active = true as never;
+    override poll(): void {
+      seen.push('poll');
+    }
+  }
+  const polled = new Scheduler({ backend: new Polled() });
+  polled.callSoon(() => {
     seen.push('a');
-    loop.callSoon(() => {
+    polled.callSoon(() => {
       seen.push('c');
-      loop.stop();
+      polled.stop();
     });
   });
-  loop.callSoon(() => seen.push('b'));
-  await loop.runForever();
-  expect(seen).toEqual(['a', 'b', 'c']);
+  polled.callSoon(() => seen.push('b'));
+  await polled.runForever();
+  expect(seen).toEqual(['poll', 'a', 'b', 'poll', 'c']);
+  polled.close();
 });
 
 test('SCHED-SOON-04 there are no keywords: an object is an argument like any other', async () => {

@@ -7,7 +7,7 @@ fc.configureGlobal({ seed: 8, numRuns: 50 });
 /** True pushes, false takes one. */
 const operations = fc.array(fc.boolean(), { maxLength: 2000 });
 
-test('the ring is a queue, however it has grown and turned', () => {
+test('SCHED-SOON-02 the ring is a queue, however it has grown and turned', () => {
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 300 }), operations, (filled, steps) => {
       const queue = new ReadyQueue();
