@@ -7,9 +7,24 @@ export interface RegisteredTask {
   done(): boolean;
 }
 
+/** What a task of ours has to stand in the list of its loop: no table of 100,000 tasks has to grow. Internal. */
+export interface ListedTask {
+  readonly scheduler: object;
+  /** The task that was made before it, and after it. */
+  previousTask: ListedTask | null;
+  nextTask: ListedTask | null;
+}
+
+/** The unfinished tasks of a loop, held strongly until they are done. */
+interface LoopTasks {
+  /** Ours, the last one made; the others hang on it. */
+  last: ListedTask | null;
+  /** Those of other implementations. */
+  readonly registered: Set<RegisteredTask>;
+}
+
 interface TaskState {
-  /** Unfinished tasks, held strongly until they are done. */
-  readonly tasks: WeakMap<object, Set<object>>;
+  readonly tasks: WeakMap<object, LoopTasks>;
   /** Current tasks of implementations that use {@link enterTask}. */
   readonly entered: WeakMap<object, object>;
 }
@@ -20,30 +35,43 @@ const state = ((threadState as { taskState?: TaskState }).taskState ??= {
   entered: new WeakMap(),
 });
 
+function tasksOf(loop: object): LoopTasks {
+  let tasks = state.tasks.get(loop);
+  if (tasks === undefined) state.tasks.set(loop, (tasks = { last: null, registered: new Set() }));
+  return tasks;
+}
+
 /** Lists a task of ours. Internal. */
-export function addTask(task: { readonly scheduler: object | null }): void {
-  list(task.scheduler!, task);
+export function addTask(task: ListedTask): void {
+  const tasks = tasksOf(task.scheduler);
+  const { last } = tasks;
+  task.previousTask = last;
+  if (last !== null) last.nextTask = task;
+  tasks.last = task;
 }
 
-function list(loop: object, task: object): void {
-  const tasks = state.tasks.get(loop);
-  if (tasks === undefined) state.tasks.set(loop, new Set([task]));
-  else tasks.add(task);
-}
-
-/** Takes a finished task off the list. Internal. */
-export function removeTask(task: { readonly scheduler: object | null }): void {
-  state.tasks.get(task.scheduler!)?.delete(task);
+/** Takes a finished task of ours off the list. Internal. */
+export function removeTask(task: ListedTask): void {
+  const { previousTask, nextTask } = task;
+  if (previousTask !== null) previousTask.nextTask = nextTask;
+  if (nextTask !== null) nextTask.previousTask = previousTask;
+  else {
+    const tasks = tasksOf(task.scheduler);
+    // Not listed, or no longer: it was finished from outside and took itself off then.
+    if (tasks.last === task) tasks.last = previousTask;
+  }
+  task.previousTask = null;
+  task.nextTask = null;
 }
 
 /** For authors of task classes: lists `task` in {@link allTasks}. asyncio: `_register_task`. */
 export function registerTask(task: RegisteredTask): void {
-  list(task.getLoop(), task);
+  tasksOf(task.getLoop()).registered.add(task);
 }
 
 /** For authors of task classes: takes `task` off the list; an unknown one is no error. asyncio: `_unregister_task`. */
 export function unregisterTask(task: RegisteredTask): void {
-  state.tasks.get(task.getLoop())?.delete(task);
+  tasksOf(task.getLoop()).registered.delete(task);
 }
 
 /**
@@ -69,10 +97,11 @@ export function currentTask(loop?: AnyLoop): Task | null {
  */
 export function allTasks(loop?: AnyLoop): Set<Task> {
   const ofLoop = loop ?? getRunningLoop();
-  const found = new Set<Task>();
-  for (const task of state.tasks.get(ofLoop) ?? []) {
-    if (!(task as Task).done()) found.add(task as Task);
-  }
+  const { last, registered } = tasksOf(ofLoop);
+  const ours: Task[] = [];
+  for (let task = last; task !== null; task = task.previousTask) ours.push(task as unknown as Task);
+  const found = new Set(ours.reverse());
+  for (const task of registered) if (!task.done()) found.add(task as unknown as Task);
   return found;
 }
 

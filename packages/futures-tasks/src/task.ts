@@ -19,7 +19,7 @@ import type { AnyScheduler, LoopAwaitable, Waiter, WaitingTask } from './awaitab
 import { checkCoroutine, coroutineName, isGenerator, type Coroutine } from './coroutine.js';
 import { CancelSignal } from './cancel-signal.js';
 import { Future } from './future.js';
-import { addTask, removeTask } from './introspection.js';
+import { addTask, removeTask, type ListedTask } from './introspection.js';
 import { liveScope, misuse } from './promise-waiter.js';
 import { cancelAll, listOf, withoutWait, withWait, type Waits } from './waits.js';
 import { Stepper, type CoroutineGenerator, type StepOwner } from './stepper.js';
@@ -39,7 +39,7 @@ export interface TaskOptions {
  *
  * Each step, from one wait to the next, is one callback of the loop, and nothing else runs in between.
  */
-export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwner {
+export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwner, ListedTask {
   static {
     brand(this.prototype, 'Task');
   }
@@ -49,7 +49,11 @@ export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwn
   private waits: Waits = null;
   private readonly coroutine: Coroutine<T>;
   private readonly scope: AsyncResource;
-  private name: string;
+  /** An automatic name is made into text when somebody asks. */
+  private name: string | number;
+  /** Internal: see {@link ListedTask}. */
+  previousTask: ListedTask | null = null;
+  nextTask: ListedTask | null = null;
   private started = false;
   /** Drives a generator; null for a native async function. */
   private stepper: Stepper | null = null;
@@ -73,7 +77,7 @@ export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwn
     const loop = options.loop ?? (getEventLoop() as AnyScheduler);
     super({ loop }, madeBy ?? new.target);
     this.coroutine = coroutine;
-    this.name = name === undefined || name === null ? `Task-${++threadState.taskNumber}` : String(name);
+    this.name = name === undefined || name === null ? ++threadState.taskNumber : String(name);
     const store = new AsyncStore(loop, this, context ?? copyContext(), null, null);
     // Made inside our store, so that it holds the user's async context and ours.
     this.scope = threadState.storage.run(store, makeScope);
@@ -88,6 +92,7 @@ export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwn
 
   /** asyncio: `Task.get_name`. */
   getName(): string {
+    if (typeof this.name === 'number') this.name = `Task-${this.name}`;
     return this.name;
   }
 
@@ -350,7 +355,7 @@ export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwn
   protected override describe(): string[] {
     const [state, ...rest] = super.describe();
     const parts = [this.mustCancel && !this.done() ? 'cancelling' : state!];
-    parts.splice(1, 0, `name=${repr(this.name)}`, `coro=<${this.describeCoroutine()}>`);
+    parts.splice(1, 0, `name=${repr(this.getName())}`, `coro=<${this.describeCoroutine()}>`);
     const waits = listOf(this.waits).map(({ source }) => String(source));
     if (waits.length > 0) parts.push(`wait_for=${waits.join(', ')}`);
     const [first, ...others] = parts;
@@ -373,7 +378,7 @@ export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwn
     // The coroutine itself may refer to this task: only its name is kept.
     const name = coroutineName(this.coroutine);
     Object.assign(copy, {
-      name: this.name,
+      name: this.getName(),
       coroutine: { [name]: () => undefined }[name],
       waits: null,
       mustCancel: false,
