@@ -319,7 +319,9 @@ export class Future<T = unknown> implements LoopAwaitable<T> {
   }
 
   /** Makes it done with `error` as it is. Internal. */
-  protected fail(error: unknown): void {
+  protected fail(thrown: unknown): void {
+    // JavaScript lets people throw null, which `exception()` could not tell from a result.
+    const error = thrown ?? new RuntimeError(`${String(thrown)} was thrown in place of an error`);
     const isAwaited = this.callbacks !== null;
     this.finish('exception', error);
     this.watched = true;

@@ -36,10 +36,9 @@ export interface OperationOptions {
  * inner wait runs in the very step that resumes the awaiter. Wait for it with `await` or `yield*`, or pass it to `gather`, `waitFor` or
  * `ensureFuture`. Errors, also those of arguments, arrive when it is awaited.
  */
- 
+
 export interface Operation<T = unknown> extends Promise<T> {}
 
- 
 export class Operation<T = unknown> implements LoopAwaitable<T>, StepOwner, WaitScope {
   static {
     brand(this.prototype, 'Operation');

@@ -1,6 +1,16 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { ContextVar, copyContext } from '@tsyncio/core';
-import { allTasks, call, currentTask, drive, ensureFuture, gather, shield, sleep } from '@tsyncio/futures-tasks';
+import {
+  allTasks,
+  call,
+  currentTask,
+  drive,
+  ensureFuture,
+  gather,
+  shield,
+  sleep,
+  waitFor,
+} from '@tsyncio/futures-tasks';
 import { errorOf, kinds, run, withLoop } from './support.js';
 
 describe.each(kinds)('%s', (_kind, coroutine) => {
@@ -96,6 +106,26 @@ describe.each(kinds)('%s', (_kind, coroutine) => {
         }),
       );
       expect(seen).toEqual(['caller', 'inner', 'caller']);
+    }),
+  );
+
+  test.each([null, 10])('CTX-07 waitFor runs a coroutine in the context of its caller, with timeout %s', (timeout) =>
+    run(async (loop) => {
+      const variable = new ContextVar<string>('variable');
+      const seen: string[] = [];
+      await loop.createTask(
+        coroutine(function* () {
+          variable.set('caller');
+          const body = coroutine(function* () {
+            seen.push(variable.get());
+            variable.set('inner');
+            yield sleep(0);
+          });
+          yield waitFor(body, timeout);
+          seen.push(variable.get());
+        }),
+      );
+      expect(seen).toEqual(['caller', 'inner']);
     }),
   );
 

@@ -98,3 +98,14 @@ test('the repr of a task that others wait for is short, also in a circle', async
     await gather(...waiters);
   });
 });
+
+test.each([null, undefined])('a coroutine that throws %p fails its task with an error that says so', async (thrown) => {
+  await run(async () => {
+    const failing = async (): Promise<void> => {
+      await sleep(0);
+      throw thrown;
+    };
+    await expect(gather(failing)).rejects.toThrow(`${String(thrown)} was thrown in place of an error`);
+    await expect(shield(failing)).rejects.toThrow('was thrown');
+  });
+});

@@ -1,4 +1,4 @@
-import { type Context, copyContext, ContextVar, type Handle } from '@tsyncio/core';
+import { type Context, copyContext, ContextVar, getRunningLoop, type Handle } from '@tsyncio/core';
 import {
   allTasks,
   ensureFuture,
@@ -220,6 +220,16 @@ describe('task factories', () => {
     expect((await errorOf(() => loop.createTask(async () => 1))).message).toBe('refused');
     expect(allTasks(loop).size).toBe(0);
     loop.close();
+  });
+});
+
+test('MAKE-12 the running loop makes the task; outside of a run there is none', async () => {
+  expect((await errorOf(() => getRunningLoop())).name).toBe('RuntimeError');
+  await run(async (loop) => {
+    expect(getRunningLoop()).toBe(loop);
+    const running = getRunningLoop() as unknown as TaskLoop;
+    const task = running.createTask(async () => 1, { name: 'named' });
+    expect([task.getLoop(), task.getName(), await task]).toEqual([loop, 'named', 1]);
   });
 });
 
