@@ -85,19 +85,20 @@ export class StreamTransport extends FlowControlledTransport implements StreamSi
     options: StreamTransportOptions = {},
   ) {
     super({
-      sockname: nameOrNull(() => socket.getsockname()),
-      peername: options.peername ?? nameOrNull(() => socket.getpeername()),
+      sockname: nameOrNull(socket, 'getsockname'),
+      peername: options.peername ?? nameOrNull(socket, 'getpeername'),
     });
     checkProtocol('protocol', protocol);
     this.protocol = protocol;
     this.buffered = isBufferedProtocol(protocol);
     setNodelay(socket);
     const connectionMade = protocol.connectionMade?.bind(protocol);
+    const made = connectionMade === undefined ? null : new Handle(connectionMade, [this], loop);
     this.scope = new Handle(runInScope, [this], loop);
     this.channel = loop.backend.openStream(socket, this, loop);
     this.owner = options.owner ?? null;
     this.owner?.attach(this);
-    if (connectionMade !== undefined) loop.callSoon(connectionMade, this);
+    if (made !== null) loop.enqueue(made);
     // Nothing may be received before connectionMade was called.
     loop.enqueue(new Beginning(this, options.waiter ?? null));
   }
@@ -162,7 +163,7 @@ export class StreamTransport extends FlowControlledTransport implements StreamSi
       this.protocolFailed(error, 'dataReceived', protocol);
       return;
     }
-    if (isPromise(result)) this.adopt(result, 'dataReceived');
+    if (isPromise(result)) this.adopt(result, 'dataReceived', protocol);
   }
 
   /** Internal. */
@@ -190,7 +191,7 @@ export class StreamTransport extends FlowControlledTransport implements StreamSi
       this.protocolFailed(error, 'bufferUpdated', protocol);
       return;
     }
-    if (isPromise(result)) this.adopt(result, 'bufferUpdated');
+    if (isPromise(result)) this.adopt(result, 'bufferUpdated', protocol);
   }
 
   /** Internal. */
@@ -210,6 +211,7 @@ export class StreamTransport extends FlowControlledTransport implements StreamSi
           if (!keep) this.close();
         }),
         'eofReceived',
+        protocol,
       );
     } else if (!keepOpen) {
       this.close();
@@ -401,7 +403,7 @@ export class StreamTransport extends FlowControlledTransport implements StreamSi
     const protocol = this.protocol!;
     try {
       const result = protocol.connectionLost?.(this.lostError as Error | null);
-      if (isPromise(result)) this.adopt(result, 'connectionLost');
+      if (isPromise(result)) this.adopt(result, 'connectionLost', protocol);
     } catch (error) {
       this.protocolFailed(error, 'connectionLost', protocol);
     } finally {
@@ -423,16 +425,15 @@ export class StreamTransport extends FlowControlledTransport implements StreamSi
     const protocol = this.protocol!;
     try {
       const result = protocol[callback]?.();
-      if (isPromise(result)) this.adopt(result, callback);
+      if (isPromise(result)) this.adopt(result, callback, protocol);
     } catch (error) {
       this.protocolFailed(error, callback, protocol);
     }
   }
 
   /** A callback was an async function: its step belongs to the callback, its failure counts as a thrown error. */
-  private adopt(promise: PromiseLike<unknown>, callback: ProtocolCall): void {
+  private adopt(promise: PromiseLike<unknown>, callback: ProtocolCall, protocol: StreamProtocol): void {
     this.loop.beginStep();
-    const protocol = this.protocol!;
     promise.then(undefined, (error: unknown) => {
       if (isExitError(error)) this.loop.abortRun(error);
       else this.protocolFailed(error, callback, protocol);
@@ -481,9 +482,9 @@ function checkProtocol(method: string, protocol: unknown): asserts protocol is S
   throw new TypeError(`${method}: a protocol must be an object with callbacks, got ${repr(protocol)}`);
 }
 
-function nameOrNull(ask: () => Address): Address | null {
+function nameOrNull(socket: Socket, method: 'getsockname' | 'getpeername'): Address | null {
   try {
-    return ask();
+    return socket[method]();
   } catch {
     return null;
   }

@@ -39,16 +39,17 @@ export class BaseTransport {
    * Tells something about the transport or what is below it. asyncio: `get_extra_info`.
    *
    * @param name - See {@link ExtraInfo}.
-   * @param fallback - What to give for an unknown name; default null.
+   * @param fallback - What to give for an unknown name; default null. What is known to be missing is null, whatever this says.
    */
   getExtraInfo<K extends keyof ExtraInfo>(name: K): ExtraInfo[K] | null;
-  getExtraInfo<K extends keyof ExtraInfo, D>(name: K, fallback: D): ExtraInfo[K] | D;
+  getExtraInfo<K extends keyof ExtraInfo, D>(name: K, fallback: D): ExtraInfo[K] | D | null;
   getExtraInfo(name: string, fallback?: unknown): unknown;
   getExtraInfo(name: string, fallback: unknown = null): unknown {
-    return this.lookUp(name) ?? fallback;
+    const found = this.lookUp(name);
+    return found === undefined ? fallback : found;
   }
 
-  /** What there is under a name; null or undefined if nothing. For subclasses that make some of it at the first need. */
+  /** What there is under a name; undefined if the name is unknown. For subclasses that make some of it at the first need. */
   protected lookUp(name: string): unknown {
     return Object.hasOwn(this.extra, name) ? this.extra[name] : undefined;
   }

@@ -171,6 +171,7 @@ test(
     const lost = new StreamTransport(loop, unconnected, {});
     expect(lost.getExtraInfo('sockname')).toBe('');
     expect(lost.getExtraInfo('peername')).toBeNull();
+    expect(lost.getExtraInfo('peername', 'fallback')).toBeNull();
     lost.abort();
     const given = new StreamTransport(loop, new Socket(AF_UNIX), {}, { peername: 'given' });
     expect(given.getExtraInfo('peername')).toBe('given');
