@@ -165,7 +165,7 @@ describe('bridges between the kinds', () => {
     }),
   );
 
-  test('crossing costs no iteration', () =>
+  test('TASK-08 crossing costs no iteration', () =>
     run(async (loop) => {
       const seen: string[] = [];
       const done = loop.createFuture<number>();
