@@ -345,6 +345,30 @@ describe.each(kinds)('%s', (_kind, coroutine) => {
     }));
 });
 
+test('TASK-07 a bare yield of a generator too, also in an operation', () =>
+  run(async (loop) => {
+    const seen: string[] = [];
+    function* body(name: string): Generator<unknown, void, unknown> {
+      loop.callSoon(() => {
+        seen.push(`${name}: queued before`);
+        loop.callSoon(() => seen.push(`${name}: next iteration`));
+      });
+      yield;
+      seen.push(`${name}: resumed`);
+    }
+    await loop.createTask(body('task'));
+    await sleep(0);
+    await drive(body('operation'));
+    await sleep(0);
+    expect(seen).toEqual(
+      ['task', 'operation'].flatMap((name) => [
+        `${name}: queued before`,
+        `${name}: resumed`,
+        `${name}: next iteration`,
+      ]),
+    );
+  }));
+
 test('TASK-03 the constructor refuses what is no coroutine, each time', () =>
   run(async (loop) => {
     for (const wrong of [5, null, undefined, 'x', {}, Promise.resolve(), loop.createFuture()]) {
