@@ -14,6 +14,7 @@ describe('fake timers of jest', () => {
     const loop = new Scheduler();
     if (when === 'before') jest.useFakeTimers();
     const seen: string[] = [];
+    const before = loop.time();
     loop.callLater(0.005, async () => {
       seen.push('timer');
       await Promise.resolve();
@@ -23,7 +24,6 @@ describe('fake timers of jest', () => {
     loop.callSoon(() => {
       if (when === 'during') jest.useFakeTimers();
     });
-    const before = loop.time();
     await loop.runForever();
     expect(seen).toEqual(['timer', 'step']);
     expect(loop.time() - before).toBeGreaterThanOrEqual(0.005);

@@ -101,7 +101,8 @@ export class Future<T = unknown> implements LoopAwaitable<T> {
   }
 
   /**
-   * The error that was set, or null if there is a result. asyncio: `Future.exception`.
+   * The error that was set, or null if there is a result. asyncio: `Future.exception`. Where somebody has thrown null, `result()` tells
+   * the two apart.
    *
    * @throws CancelledError if it was cancelled; InvalidStateError if it is not done.
    */
@@ -319,9 +320,7 @@ export class Future<T = unknown> implements LoopAwaitable<T> {
   }
 
   /** Makes it done with `error` as it is. Internal. */
-  protected fail(thrown: unknown): void {
-    // JavaScript lets people throw null, which `exception()` could not tell from a result.
-    const error = thrown ?? new RuntimeError(`${String(thrown)} was thrown in place of an error`);
+  protected fail(error: unknown): void {
     const isAwaited = this.callbacks !== null;
     this.finish('exception', error);
     this.watched = true;

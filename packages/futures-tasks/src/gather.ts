@@ -2,6 +2,7 @@ import { brand, CancelledError, ValueError } from '@tsyncio/core';
 import { isCoroutine, isForeignPromise, type Awaitable } from './coroutine.js';
 import { currentFactory, type FutureFactory } from './current-factory.js';
 import { ensureFuture } from './ensure-future.js';
+import { hasFailed } from './outcome.js';
 import { Future, isFuture } from './future.js';
 
 /** The value of an awaitable. */
@@ -98,7 +99,7 @@ export function gather(...args: (Awaitable | GatherOptions)[]): Future<unknown[]
       if (!child.cancelled()) child.exception();
       return;
     }
-    if (!returnExceptions && (child.cancelled() || child.exception() !== null)) {
+    if (!returnExceptions && (child.cancelled() || hasFailed(child))) {
       if (child.cancelled()) outer.setException(new CancelledError());
       else outer.adoptError(child.exception());
       return;
@@ -106,8 +107,7 @@ export function gather(...args: (Awaitable | GatherOptions)[]): Future<unknown[]
     if (finished < known.size) return;
     const results = children.map((one) => {
       if (one.cancelled()) return new CancelledError();
-      const error = one.exception();
-      return error === null ? one.result() : error;
+      return hasFailed(one) ? one.exception() : one.result();
     });
     if (outer.cancelRequestedByUser) outer.setException(new CancelledError());
     else outer.setResult(results);

@@ -22,3 +22,14 @@ export function copyOutcome<T>(from: Finished<T>, to: Future<T>): void {
   }
   to.setResult(value);
 }
+
+/** True if it is done with an error, which then counts as retrieved; also where null was thrown in place of one. Internal. */
+export function hasFailed(future: Future<unknown>): boolean {
+  if (future.cancelled()) return false;
+  try {
+    future.result();
+    return false;
+  } catch {
+    return true;
+  }
+}

@@ -5,6 +5,7 @@ import type { Future } from './future.js';
 import { checkTimeout, distinct, futuresOf, type FutureOf } from './member-set.js';
 import { operationInRun } from './operation-in-run.js';
 import type { Operation } from './operation.js';
+import { hasFailed } from './outcome.js';
 import type { CoroutineGenerator } from './stepper.js';
 
 /** {@link wait} until at least one is done. asyncio: `FIRST_COMPLETED`. */
@@ -78,10 +79,6 @@ function* waitForAll<A extends Awaitable>(
   const pending = new Set<FutureOf<A>>();
   for (const future of futures) (future.done() ? done : pending).add(future);
   return [done, pending];
-}
-
-function hasFailed(future: Future<unknown>): boolean {
-  return !future.cancelled() && future.exception() !== null;
 }
 
 function release(waiter: Future<void>): void {

@@ -1,5 +1,5 @@
 import { isCancelled } from '@tsyncio/core';
-import { call, drive, gather, shield, sleep, TaskLoop } from '@tsyncio/futures-tasks';
+import { call, drive, FIRST_EXCEPTION, gather, shield, sleep, TaskLoop, wait } from '@tsyncio/futures-tasks';
 
 async function run<T>(main: () => Promise<T>): Promise<T> {
   const loop = new TaskLoop();
@@ -99,13 +99,17 @@ test('the repr of a task that others wait for is short, also in a circle', async
   });
 });
 
-test.each([null, undefined])('a coroutine that throws %p fails its task with an error that says so', async (thrown) => {
+test.each([null, undefined])('a coroutine that throws %p fails its task, and those who wait for it', async (thrown) => {
   await run(async () => {
     const failing = async (): Promise<void> => {
       await sleep(0);
       throw thrown;
     };
-    await expect(gather(failing)).rejects.toThrow(`${String(thrown)} was thrown in place of an error`);
-    await expect(shield(failing)).rejects.toThrow('was thrown');
+    await expect(gather(failing)).rejects.toBe(thrown);
+    await expect(shield(failing)).rejects.toBe(thrown);
+    expect(await gather(failing, { returnExceptions: true })).toEqual([thrown]);
+    const [, pending] = await wait([failing, () => sleep(1000)], { returnWhen: FIRST_EXCEPTION });
+    for (const task of pending) task.cancel();
+    expect(pending.size).toBe(1);
   });
 });

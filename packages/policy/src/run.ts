@@ -83,7 +83,7 @@ function reportLeftover(loop: AnyTaskLoop, task: Task): void {
       message: `task ${task.getName()} still waits for a promise outside of the loop after run() cancelled it`,
       task,
     });
-  } else if (!task.cancelled() && task.exception() !== null) {
+  } else if (task.outcome() === 'exception') {
     loop.callExceptionHandler({
       message: 'unhandled exception during asyncio.run() shutdown',
       exception: task.exception(),
