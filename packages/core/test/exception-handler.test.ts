@@ -1,5 +1,5 @@
 import { ContextVar, Context, KeyboardInterrupt, Scheduler, setLogger, type ExceptionContext } from '@tsyncio/core';
-import { leakAudit, recordExceptions } from '@tsyncio/test-support';
+import { leakAudit, quiet, recordExceptions } from '@tsyncio/test-support';
 import { runOnce } from './virtual-loop.js';
 
 const audit = leakAudit();
@@ -201,6 +201,7 @@ test('EXC-13 an exit error of either handler gets out, and ends the run', async 
   const exit = new KeyboardInterrupt();
   custom.fails = exit;
   expect(() => custom.callExceptionHandler({})).toThrow(exit);
+  custom.fails = null;
   custom.setExceptionHandler(() => {
     throw exit;
   });
@@ -209,6 +210,7 @@ test('EXC-13 an exit error of either handler gets out, and ends the run', async 
     throw new Error('plain');
   });
   await expect(custom.runForever()).rejects.toBe(exit);
+  custom.fails = exit;
   custom.setExceptionHandler(() => {
     throw new Error('plain');
   });
@@ -251,6 +253,28 @@ test.each([
   const run = new Context().run(() => {
     where.set('run');
     return loop.runForever();
+  });
+  await run;
+  expect(seen).toEqual(['run']);
+});
+
+test('EXC-15 the same when a callback from another context has woken the loop', async () => {
+  const where = new ContextVar('where', { default: 'nowhere' });
+  const seen: string[] = [];
+  loop.setExceptionHandler(() => {
+    seen.push(where.get());
+    loop.stop();
+  });
+  const run = new Context().run(() => {
+    where.set('run');
+    return loop.runForever();
+  });
+  await quiet(); // it sleeps
+  new Context().run(() => {
+    where.set('waker');
+    loop.callSoon(() => {
+      throw new Error('mine');
+    });
   });
   await run;
   expect(seen).toEqual(['run']);

@@ -173,12 +173,11 @@ test('SCHED-TIMER-11 an alarm is cut at what Node can hold, and an early one is 
   }
   const loop = new Scheduler({ host: new Counting() });
   loop.callLater(2 ** 31 / 1000 + 1, () => seen.push('early'));
-  loop.callLater(0.01, () => loop.stop());
-  await loop.runForever();
-  loop.callLater(0.01, () => loop.stop());
-  await loop.runForever();
+  const run = loop.runForever();
+  setTimeout(() => loop.stop(), 30);
+  await run;
   expect(seen).toEqual([]);
-  expect(delays.length).toBeLessThan(10); // 2^31 ms would be cut to 1 ms by Node: the loop would spin
+  expect(delays.length).toBe(1); // Node makes 1 ms of more than 2^31 - 1: the loop would come back again and again
   loop.close();
 });
 
@@ -276,13 +275,13 @@ test('SCHED-TIMER-15 cancelled timers go: from the head at once, in bulk when mo
 test('SCHED-TIMER-15 the count of cancelled timers stays right however they end', async () => {
   const { loop, run } = virtual;
   const count = (): number => (loop as unknown as { cancelledTimers: number }).cancelledTimers;
-  const timers = Array.from({ length: 150 }, (_, i) => loop.callAt(i % 3, () => seen.push(i)));
+  const timers = Array.from({ length: 60 }, (_, i) => loop.callAt(i % 3, () => seen.push(i)));
   timers.forEach((timer, i) => {
     if (i % 2 === 0) timer.cancel();
   });
-  expect(count()).toBe(75);
+  expect(count()).toBe(30);
   timers[0]!.cancel();
-  expect(count()).toBe(75);
+  expect(count()).toBe(30);
   loop.callAt(4, () => loop.stop());
   await run();
   expect(count()).toBe(0);
