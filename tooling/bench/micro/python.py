@@ -52,6 +52,19 @@ def burst(n):
     return scheduled(start)
 
 
+def burst_in_task(n):
+    async def work(loop):
+        done = loop.create_future()
+        began = now()
+        for _ in range(n):
+            loop.call_soon(nothing)
+        loop.call_soon(done.set_result, None)
+        await done
+        return now() - began
+
+    return in_loop(work)
+
+
 def chain(n):
     def start(loop):
         left = n
@@ -188,6 +201,7 @@ def handover(n):
 
 PROGRAMS = {
     "callsoon-burst": (50_000, burst),
+    "callsoon-task": (50_000, burst_in_task),
     "callsoon-chain": (50_000, chain),
     "handle-cancel": (50_000, cancel),
     "timers": (100_000, timers),

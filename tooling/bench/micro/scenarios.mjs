@@ -17,6 +17,12 @@ export const scenarios = [
     ],
   },
   {
+    name: 'callsoon-task',
+    title: 'the same from within a task',
+    unit: 'callbacks',
+    targets: [],
+  },
+  {
     name: 'callsoon-chain',
     title: 'callSoon chain',
     unit: 'iterations',

@@ -29,18 +29,31 @@ async function scheduled(start) {
   return took;
 }
 
-const burst = (n) =>
+/** As most code does it: the callbacks are queued by one that runs in the loop. */
+const burst = (n) => user.run({}, () => scheduled((loop) => loop.callSoon(queueMany, n, loop)));
+
+function queueMany(n, loop) {
+  let ran = 0;
+  const count = () => {
+    ran++;
+  };
+  for (let i = 0; i < n; i++) loop.callSoon(count);
+  loop.callSoon(() => {
+    if (ran !== n) throw new Error('lost callbacks');
+    loop.stop();
+  });
+}
+
+/** From a task, whose callbacks do not belong to it. */
+const burstInTask = (n) =>
   user.run({}, () =>
-    scheduled((loop) => {
-      let ran = 0;
-      const count = () => {
-        ran++;
-      };
-      for (let i = 0; i < n; i++) loop.callSoon(count);
-      loop.callSoon(() => {
-        if (ran !== n) throw new Error('lost callbacks');
-        loop.stop();
-      });
+    inLoop(async (loop) => {
+      const done = loop.createFuture();
+      const began = now();
+      for (let i = 0; i < n; i++) loop.callSoon(nothing);
+      loop.callSoon(() => done.setResult());
+      await done;
+      return now() - began;
     }),
   );
 
@@ -108,6 +121,7 @@ const queueOf = (maxsize) => {
 
 const programs = {
   'callsoon-burst': [200_000, burst],
+  'callsoon-task': [200_000, burstInTask],
   'callsoon-chain': [400_000, chain],
   'handle-cancel': [200_000, cancel],
   timers: [100_000, timers],
