@@ -14,6 +14,7 @@ import {
   SOL_SOCKET,
   type InetAddress,
 } from '@tsyncio/socket';
+import { E, systemCalls } from '@tsyncio/socket/native';
 import { badCall, leakAudit } from '@tsyncio/test-support';
 
 import { addressOf, dial, Echo, inLoop, iterations, received } from './support/world.js';
@@ -321,6 +322,29 @@ test(
     await server.startServing();
     expect(server.isServing()).toBe(true);
     server.close();
+  }),
+);
+
+test(
+  'SERVER-08 an address whose socket cannot be made is passed over, unless there is no other',
+  inLoop(async ({ loop }) => {
+    const calls = systemCalls();
+    const real = calls.socket.bind(calls);
+    const spy = jest
+      .spyOn(calls, 'socket')
+      .mockImplementation((family, ...rest) => (family === AF_INET6 ? -E.EAFNOSUPPORT : real(family, ...rest)));
+    try {
+      loop.setDebug(true);
+      const server = await createServer(loop, factory, null, 0);
+      loop.setDebug(false);
+      expect(hosts(server)).toEqual(['0.0.0.0']);
+      server.close();
+      const warnings = audit.takeRecords().filter(({ level }) => level === 'warning');
+      expect(warnings).toMatchObject([{ message: expect.stringMatching(/no socket of family 10: .*EAFNOSUPPORT/) }]);
+      await expect(createServer(loop, factory, '::1', 0)).rejects.toMatchObject({ code: 'EAFNOSUPPORT' });
+    } finally {
+      spy.mockRestore();
+    }
   }),
 );
 

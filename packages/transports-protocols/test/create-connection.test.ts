@@ -15,6 +15,7 @@ import {
   TCP_NODELAY,
   type InetAddress,
 } from '@tsyncio/socket';
+import { E, systemCalls } from '@tsyncio/socket/native';
 import { badCall, leakAudit, recordExceptions } from '@tsyncio/test-support';
 import { createConnection, Protocol, type Transport } from '@tsyncio/transports-protocols';
 
@@ -178,6 +179,30 @@ test(
     await expect(createConnection(loop, factory, '127.0.0.1', freePort(), absent)).rejects.toMatchObject({
       code: 'ECONNREFUSED',
     });
+  }),
+);
+
+test(
+  'CONN-10 an address whose socket cannot be made counts as a failed attempt',
+  inLoop(async ({ loop }) => {
+    const { listener, port } = listen();
+    const calls = systemCalls();
+    const real = calls.socket.bind(calls);
+    const spy = jest
+      .spyOn(calls, 'socket')
+      .mockImplementation((family, ...rest) => (family === AF_INET6 ? -E.EAFNOSUPPORT : real(family, ...rest)));
+    try {
+      const [transport] = await createConnection(loop, factory, null, port);
+      expect(transport.getExtraInfo('peername')).toEqual(['127.0.0.1', port]);
+      transport.abort();
+      listener.close();
+      await expect(createConnection(loop, factory, null, port)).rejects.toMatchObject({
+        message: `Multiple exceptions: socket EAFNOSUPPORT, connect ECONNREFUSED 127.0.0.1:${port}`,
+      });
+    } finally {
+      spy.mockRestore();
+    }
+    await iterations(2);
   }),
 );
 

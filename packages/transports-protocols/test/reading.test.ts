@@ -52,6 +52,25 @@ test(
 );
 
 test(
+  'TRANSPORT-03 readiness without data is ignored: someone else was faster',
+  inLoop(async ({ loop }) => {
+    const [ours, peer] = pair();
+    const protocols = [new Recorder(loop), new Recorder(loop)];
+    await open(loop, ours.dup(), protocols[0]!);
+    await open(loop, ours, protocols[1]!);
+    peer.send(Buffer.from('x'));
+    await iterations(3);
+    expect(protocols.map(({ received }) => received).sort()).toEqual(['', 'x']);
+    expect(protocols.map(({ error }) => error)).toEqual([undefined, undefined]);
+    for (const protocol of protocols) {
+      protocol.transport.close();
+      await protocol.lost;
+    }
+    peer.close();
+  }),
+);
+
+test(
   'data belongs to the receiver: nothing writes to it again',
   inLoop(async ({ loop }) => {
     const [ours, peer] = pair();
@@ -152,7 +171,7 @@ test(
 );
 
 test.each([false, undefined, null, 0])(
-  'TRANSPORT-06 end of stream closes the transport when eofReceived gives %p',
+  'TRANSPORT-06 PROTO-05 end of stream closes the transport when eofReceived gives %p',
   (keepOpen) =>
     inLoop(async ({ loop }) => {
       const [ours, peer] = pair();
@@ -162,6 +181,7 @@ test.each([false, undefined, null, 0])(
       peer.send(Buffer.from('last'));
       peer.close();
       await protocol.lost;
+      await iterations(3);
       expect(protocol.events).toEqual(['made', 'data 4', 'eof', 'lost null']);
     })(),
 );
