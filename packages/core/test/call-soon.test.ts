@@ -99,7 +99,10 @@ test('a rejected promise that a callback returns is reported under its name', as
     throw Object.assign(error, { n });
   }, 5);
   await runOnce(loop);
-  expect(contexts).toEqual([{ message: 'Exception in callback work(5)', exception: error, handle }]);
+  expect(contexts.map(({ message, exception }) => [message, exception])).toEqual([
+    ['Exception in callback work(5)', error],
+  ]);
+  expect(contexts[0]!.handle === handle).toBe(true);
 });
 
 test('the step of an async callback is over before the next callback', async () => {

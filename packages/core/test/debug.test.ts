@@ -225,11 +225,12 @@ test('DEBUG-10 the same program does the same in both modes', async () => {
     loop.callSoon(() => {
       trace.push('a');
       loop.callSoon(() => trace.push('b'));
+      loop.callSoon(() => trace.push('c'));
       throw new Error('mine');
     });
     loop.callLater(1, async () => {
       await Promise.resolve();
-      trace.push('c');
+      trace.push('d');
     });
     loop.callLater(2, () => loop.stop());
     await run();

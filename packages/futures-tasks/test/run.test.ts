@@ -67,13 +67,13 @@ test('LOOP-RUN-05 LOOP-CLOSE-04 a closed loop leaves the coroutine untouched for
 
 test('LOOP-RUN-06 a coroutine is wrapped by the loop’s own createTask, so a task factory applies', async () => {
   const coroutine = async (): Promise<number> => 4;
-  const calls: unknown[] = [];
+  const calls: unknown[][] = [];
   loop.setTaskFactory(<T>(own: TaskLoop<IoBackend>, given: Coroutine<T>) => {
     calls.push([own, given]);
     return new Task<T>(given, { loop: own });
   });
   expect(await loop.runUntilComplete(coroutine)).toBe(4);
-  expect(calls).toEqual([[loop, coroutine]]);
+  expect(calls.map(([own, given]) => [own === loop, given === coroutine])).toEqual([[true, true]]);
 });
 
 test('LOOP-RUN-07 a future gives its result, or the very error', async () => {
@@ -271,9 +271,9 @@ test.each(interrupting)(
     });
     const error = await loop.runUntilComplete(make()).catch((caught: unknown) => caught);
     expect(error).toMatchObject({ name: 'KeyboardInterrupt', message: 'mine' });
+    loop.close(); // reports what nobody has looked at
+    expect(contexts.map(({ message }) => message)).toEqual([]);
     expect([task.done(), task.exception()]).toEqual([true, error]);
-    loop.close();
-    expect(contexts).toEqual([]);
   },
 );
 
