@@ -59,10 +59,29 @@ describe('Condition', () => {
     });
   });
 
+  test('a wait in another loop than that of its lock is a RuntimeError, and the lock stays held', async () => {
+    const lock = new Lock();
+    const condition = new Condition(lock);
+    await run(async (loop) => {
+      await lock.acquire();
+      const waiter = loop.createTask(async () => lock.acquire());
+      await sleep(0);
+      waiter.cancel();
+      await errorOf(waiter);
+    });
+    await run(async () => {
+      expect(await errorOf(condition.wait())).toBeInstanceOf(RuntimeError);
+      expect(await errorOf(condition.waitFor(() => false))).toBeInstanceOf(RuntimeError);
+    });
+    expect(String(condition)).toBe('<Condition [locked]>');
+  });
+
   test('COND-02 wait, notify and notifyAll are RuntimeErrors while nobody holds the lock', () =>
     run(async () => {
       const condition = new Condition();
-      expect(await errorOf(condition.wait())).toBeInstanceOf(RuntimeError);
+      const error = await errorOf(condition.wait());
+      expect(error).toBeInstanceOf(RuntimeError);
+      expect(error.message).toBe('cannot wait on un-acquired lock');
       expect(await errorOf(condition.waitFor(() => false))).toBeInstanceOf(RuntimeError);
       expect(await errorOf(() => condition.notify())).toBeInstanceOf(RuntimeError);
       expect(await errorOf(() => condition.notifyAll())).toBeInstanceOf(RuntimeError);

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { TimeoutError, ValueError } from '@tsyncio/core';
 import {
   gather,
@@ -103,6 +105,24 @@ describe('Queue', () => {
       expect(trace).toEqual(['b=2', 'a=3']);
     }));
 
+  test('QUEUE-05 a putter that was woken and finds no room waits again, at the end of the line', () =>
+    run(async (loop) => {
+      const queue = new Queue<number>(1);
+      const trace: string[] = [];
+      queue.putNowait(0);
+      const a = track(loop, trace, 'a', () => queue.put(1));
+      const b = track(loop, trace, 'b', () => queue.put(2));
+      await sleep(0);
+      queue.getNowait();
+      queue.putNowait(9);
+      await turns(2);
+      expect(String(queue)).toBe('<Queue maxsize=1 _queue=[9] _putters[2] tasks=2>');
+      const got = [await queue.get(), await queue.get(), await queue.get()];
+      await gather(a, b);
+      expect(got).toEqual([9, 2, 1]);
+      expect(trace).toEqual(['b=undefined', 'a=undefined']);
+    }));
+
   test('QUEUE-05 each put wakes one getter, and each get one putter', () =>
     run(async (loop) => {
       const queue = new Queue<number>(1);
@@ -177,6 +197,23 @@ describe('Queue', () => {
       queue.putNowait(3);
       await gather(c!, d!);
       expect(trace).toEqual(['b cancelled', 'a=1', 'c=2', 'd=3']);
+    }));
+
+  test('QUEUE-08 one who was woken, missed the item and is cancelled wakes nobody', () =>
+    run(async (loop) => {
+      const queue = new Queue<number>();
+      const trace: string[] = [];
+      const [a, b, c] = ['a', 'b', 'c'].map((name) => track(loop, trace, name, () => queue.get()));
+      await sleep(0);
+      queue.putNowait(1);
+      expect(queue.getNowait()).toBe(1);
+      a!.cancel();
+      await a;
+      await turns(2);
+      queue.putNowait(2);
+      queue.putNowait(3);
+      await gather(b!, c!);
+      expect(trace).toEqual(['a cancelled', 'b=2', 'c=3']);
     }));
 
   test('QUEUE-08 the item of a getter that was woken and cancelled goes to the next one, or stays', () =>
@@ -355,6 +392,40 @@ describe('Queue', () => {
     expect([queue.getNowait(), queue.getNowait(), queue.empty()]).toEqual(['a', 'b', true]);
   });
 
+  test('a getter that its store fails leaves the item to the next one', () =>
+    run(async (loop) => {
+      const failure = new Error('take');
+      let failures = 1;
+      class Fragile extends Array<number> implements ItemStore<number> {
+        take(): number {
+          if (failures-- > 0) throw failure;
+          return this.pop()!;
+        }
+      }
+      const queue = new Queue<number>(0, new Fragile());
+      const trace: string[] = [];
+      const tasks = ['a', 'b'].map((name) => track(loop, trace, name, () => queue.get()));
+      await sleep(0);
+      queue.putNowait(1);
+      await gather(...tasks);
+      expect(trace).toEqual(['a Error', 'b=1']);
+    }));
+
+  test('an item that was taken is not kept', () =>
+    run(async () => {
+      setFlagsFromString('--expose-gc');
+      const collect = runInNewContext('gc') as () => void;
+      for (const queue of [new Queue<object>(), new LifoQueue<object>(), new PriorityQueue<object>()]) {
+        queue.putNowait({ item: true });
+        const item = new WeakRef(queue.getNowait());
+        // A WeakRef holds its target until the end of the job in which it was made.
+        await new Promise(setImmediate);
+        collect();
+        expect(item.deref()).toBeUndefined();
+        expect(queue.empty()).toBe(true);
+      }
+    }));
+
   test('a generator coroutine puts and gets without suspending, or waits', () =>
     run(async (loop) => {
       const queue = new Queue<number>(1);
@@ -408,6 +479,31 @@ describe('PriorityQueue', () => {
     const taken: unknown[] = [];
     while (!queue.empty()) taken.push(queue.getNowait());
     expect(taken).toEqual(sorted);
+  });
+
+  test('QUEUE-14 of two arrays the first pair that differs decides, and only that is compared', () => {
+    const same = { no: 'order' };
+    const queue = new PriorityQueue<unknown>();
+    for (const item of [
+      [same, 2],
+      [same, 1],
+    ])
+      queue.putNowait(item);
+    expect([queue.getNowait(), queue.getNowait()]).toEqual([
+      [same, 1],
+      [same, 2],
+    ]);
+    for (const item of [
+      [[1], 2],
+      [[1], 1],
+      [[1n], 0],
+    ])
+      queue.putNowait(item);
+    expect([queue.getNowait(), queue.getNowait(), queue.getNowait()]).toEqual([
+      [[1n], 0],
+      [[1], 1],
+      [[1], 2],
+    ]);
   });
 
   test('QUEUE-14 a comparator orders what has no order', async () => {

@@ -50,6 +50,22 @@ describe.each([
       expect(String(semaphore)).toBe(`<${Kind.name} [locked]>`);
     }));
 
+  test('SEM-05 a free unit is taken at once when all in line were cancelled', () =>
+    run(async (loop) => {
+      const semaphore = new Kind(1);
+      await semaphore.acquire();
+      const trace: string[] = [];
+      const a = track(loop, trace, 'a', () => semaphore.acquire());
+      await sleep(0);
+      a.cancel();
+      semaphore.release();
+      expect(String(semaphore)).toBe(`<${Kind.name} [unlocked, value:1, waiters:1]>`);
+      expect(resultOf(semaphore.acquire())).toBe(true);
+      await a;
+      expect(trace).toEqual(['a cancelled']);
+      expect(String(semaphore)).toBe(`<${Kind.name} [locked]>`);
+    }));
+
   test('SEM-06 the unit of one who was woken and cancelled goes on to the next, or is free again', () =>
     run(async (loop) => {
       const semaphore = new Kind(1);

@@ -159,6 +159,12 @@ describe.each(holdables)('%s', (_name, make) => {
       expect(lock.locked()).toBe(false);
     }));
 
+  test('SYNC-01 held needs a loop when it has to wait', async () => {
+    const lock = make();
+    expect(resultOf<unknown>(lock.held())).toBe(lock);
+    expect(await errorOf(lock.held() as Operation<unknown>)).toBeInstanceOf(RuntimeError);
+  });
+
   test('SYNC-04 there is no synchronous form: using finds no way to release it', () => {
     const lock = make();
     expect(Symbol.dispose in lock).toBe(false);
