@@ -23,6 +23,9 @@ import { forgetUnclosed, watchUnclosed } from './unclosed.js';
 const TURN_BUDGET_S = 0.001;
 /** Jobs between two looks at the clock; steps of async tasks, which are longer, count as several. */
 const JOBS_PER_CHECK = 32;
+/** Between two looks no more than this part of the budget should pass: slow jobs are looked at more often, down to each one. */
+const SLOW_CHECK_S = TURN_BUDGET_S / 4;
+const QUICK_CHECK_S = TURN_BUDGET_S / 16;
 const JOBS_PER_STEP = 6;
 /** With fewer timers than this, cancelled ones are only dropped from the head. asyncio's numbers. */
 const MIN_TIMERS_FOR_PURGE = 100;
@@ -90,7 +93,9 @@ export class Scheduler<B extends IoBackend = NoIo> implements HandleOwner {
   /** A job has resumed native async code: the next job must wait until its step is over. */
   private stepPending = false;
   private turnDeadline = 0;
+  private jobsPerCheck = JOBS_PER_CHECK;
   private jobsUntilCheck = JOBS_PER_CHECK;
+  private lastCheck = 0;
   /** An exit error from code that no job could pass on: an async step. */
   private escaped: { readonly error: unknown } | null = null;
   private runScope: AsyncResource | null = null;
@@ -398,8 +403,9 @@ export class Scheduler<B extends IoBackend = NoIo> implements HandleOwner {
     this.turnRequested = false;
     if (!this.running) return;
     if (this.idle) this.leaveIdle();
-    this.turnDeadline = this.host.now() + TURN_BUDGET_S;
-    this.jobsUntilCheck = JOBS_PER_CHECK;
+    this.lastCheck = this.host.now();
+    this.turnDeadline = this.lastCheck + TURN_BUDGET_S;
+    this.jobsUntilCheck = this.jobsPerCheck;
     this.runScope!.runInAsyncScope(this.drive);
   };
 
@@ -477,8 +483,13 @@ export class Scheduler<B extends IoBackend = NoIo> implements HandleOwner {
 
   /** Looks at the clock, and if the turn's time is over asks for another turn. */
   private budgetSpent(): boolean {
-    this.jobsUntilCheck = JOBS_PER_CHECK;
-    if (this.host.now() < this.turnDeadline) return false;
+    const now = this.host.now();
+    const took = now - this.lastCheck;
+    this.lastCheck = now;
+    if (took > SLOW_CHECK_S) this.jobsPerCheck = (this.jobsPerCheck + 1) >> 1;
+    else if (took < QUICK_CHECK_S && this.jobsPerCheck < JOBS_PER_CHECK) this.jobsPerCheck *= 2;
+    this.jobsUntilCheck = this.jobsPerCheck;
+    if (now < this.turnDeadline) return false;
     this.requestTurn();
     return true;
   }

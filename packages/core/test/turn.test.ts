@@ -73,6 +73,40 @@ test('a turn may do several iterations while its budget lasts, and not one after
   loop.close();
 });
 
+test('slow callbacks are looked at one by one: a turn takes what its budget holds, and quick ones go unobserved again', async () => {
+  const { loop, host } = virtualLoop();
+  let looks = 0;
+  const now = host.now.bind(host);
+  host.now = () => {
+    looks++;
+    return now();
+  };
+  let jobs = 0;
+  let cost = 0.0004;
+  const again = (): void => {
+    jobs++;
+    host.spend(cost);
+    loop.callSoon(again);
+  };
+  loop.callSoon(again);
+  const run = loop.runForever();
+  for (let i = 0; i < 6; i++) await host.turn(); // it learns
+  for (let i = 0; i < 10; i++) {
+    jobs = 0;
+    await host.turn();
+    expect(jobs).toBe(3); // 1.2 ms
+  }
+  cost = 0.000001;
+  await host.turn();
+  jobs = looks = 0;
+  await host.turn();
+  expect(jobs).toBeGreaterThanOrEqual(1000);
+  expect(looks).toBeLessThan(40);
+  loop.stop();
+  await host.drive(run);
+  loop.close();
+});
+
 test('a step of async code counts, and what Node has to do comes in between', async () => {
   const { loop, host } = virtualLoop();
   let steps = 0;
