@@ -1,5 +1,5 @@
 import { getRunningLoopOrNull, KeyboardInterrupt, Scheduler } from '@tsyncio/core';
-import { leakAudit, recordExceptions } from '@tsyncio/test-support';
+import { leakAudit, quiet, recordExceptions } from '@tsyncio/test-support';
 import { runOnce } from './virtual-loop.js';
 
 leakAudit();
@@ -139,10 +139,12 @@ test.each([
 });
 
 test('LOOP-RUN-19 an exit error that comes when the loop sleeps wakes it and leaves the run', async () => {
-  let reject!: (error: Error) => void;
+  let reject: ((error: Error) => void) | null = null;
   loop.callSoon(() => new Promise((_, no) => (reject = no)));
   const run = loop.runForever();
-  setTimeout(() => reject(new KeyboardInterrupt('from outside')), 5);
+  while (reject === null) await quiet();
+  await quiet();
+  (reject as (error: Error) => void)(new KeyboardInterrupt('from outside'));
   await expect(run).rejects.toThrow('from outside');
 });
 
