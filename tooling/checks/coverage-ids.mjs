@@ -9,7 +9,7 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { idsOf } from './ids.mjs';
+import { idsOf, rangesOf } from './ids.mjs';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const root = path.join(here, '../..');
@@ -67,10 +67,10 @@ for (const file of readdirSync(path.join(here, 'behaviours')).filter((name) => n
   const total = [...groups.values()].reduce((sum, counts) => sum + counts.covered, 0);
   console.log(`${path.basename(file, '.txt')}: ${total} of ${rows.length} rows have a passing test`);
   for (const [group, counts] of groups) console.log(`  ${group.padEnd(14)} ${counts.covered} of ${counts.all}`);
-  for (const [reason, ids] of excused) console.log(`  without a test, because ${reason}:\n    ${ids.join(' ')}`);
+  for (const [reason, ids] of excused) console.log(`  without a test, because ${reason}:\n    ${rangesOf(ids)}`);
   for (const priority of ['seed', 'base', 'high']) {
     const ids = open.filter((row) => row.priority === priority).map((row) => row.id);
-    if (ids.length > 0) console.log(`  ${priority}, without a test and without a reason:\n    ${ids.join(' ')}`);
+    if (ids.length > 0) console.log(`  ${priority}, without a test and without a reason:\n    ${rangesOf(ids)}`);
     if (priority !== 'high') missing += ids.length;
   }
 }

@@ -14,3 +14,17 @@ export function idsOf(title) {
   }
   return ids;
 }
+
+/** A short text for many IDs, in their order: `DNS-01..14 SIG-02`. */
+export function rangesOf(ids) {
+  const ranges = []; // [group, first, last]
+  for (const id of ids) {
+    const cut = id.lastIndexOf('-');
+    const [group, number] = [id.slice(0, cut), Number(id.slice(cut + 1))];
+    const open = ranges.at(-1);
+    if (open !== undefined && open[0] === group && open[2] === number - 1) open[2] = number;
+    else ranges.push([group, number, number]);
+  }
+  const two = (number) => String(number).padStart(2, '0');
+  return ranges.map(([group, a, b]) => `${group}-${two(a)}${b > a ? `..${two(b)}` : ''}`).join(' ');
+}

@@ -15,3 +15,11 @@ it('reads single IDs, lists and ranges in the title of a test', () => {
     'LOOP-STOP-01 FUT-03 FUT-04 TASK-07 TASK-08 TASK-10 QUEUE-02 QUEUE-03 QUEUE-04 LOCK-01'.split(' '),
   );
 });
+
+it('writes many IDs short', () => {
+  const module = path.resolve(__dirname, '../ids.mjs');
+  const ids = ['DNS-01', 'DNS-02', 'DNS-03', 'SIG-02', 'FUT-CB-09', 'FUT-CB-10', 'FUT-12'];
+  const program = `import { rangesOf } from ${JSON.stringify(module)}; console.log(rangesOf(${JSON.stringify(ids)}));`;
+  const r = spawnSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' });
+  expect(r.stdout).toBe('DNS-01..03 SIG-02 FUT-CB-09..10 FUT-12\n');
+});
