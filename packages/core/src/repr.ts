@@ -1,5 +1,7 @@
 const MAX_TEXT = 60;
 const MAX_ITEMS = 6;
+/** Objects that are being asked for their own text, one because of the other. */
+const MAX_ASKED = 8;
 
 function shorten(text: string): string {
   if (text.length <= MAX_TEXT) return text;
@@ -46,7 +48,7 @@ function reprObject(value: object, depth: number): string {
     }
     const own = (value as { toString?: unknown }).toString;
     if (typeof own === 'function' && own !== Object.prototype.toString && !ArrayBuffer.isView(value)) {
-      return shorten(String(value));
+      return askObject(value);
     }
     const type = (value as { constructor?: { name?: unknown } | undefined }).constructor?.name;
     const name = typeof type === 'string' && type !== '' ? type : 'Object';
@@ -61,6 +63,19 @@ function reprObject(value: object, depth: number): string {
     return `{${items.join(', ')}}`;
   } catch {
     return '<object>';
+  }
+}
+
+let asking = 0;
+
+/** Objects may show each other in a circle. The stack is not left to end it: V8 aborts the process when a RegExp meets its end. */
+function askObject(value: object): string {
+  if (asking >= MAX_ASKED) return '...';
+  asking++;
+  try {
+    return shorten(String(value));
+  } finally {
+    asking--;
   }
 }
 

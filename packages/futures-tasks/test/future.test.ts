@@ -629,6 +629,18 @@ describe('repr', () => {
       await gather(...tasks, inside);
     }));
 
+  test('objects that show each other in a circle are cut short, long before the stack is full', () =>
+    withLoop((loop) => {
+      let asked = 0;
+      const future = loop.createFuture<object>();
+      const handle = loop.callSoon((shown: object) => shown, {
+        toString: (): string => (asked++, String(handle)),
+      });
+      future.setResult(handle);
+      expect(String(future)).toMatch(/^<Future finished result=<Handle/);
+      expect(asked).toBeLessThan(20);
+    }));
+
   test('tasks that wait for one another are shown without end', () =>
     run(async (loop) => {
       const tasks: Future[] = [];

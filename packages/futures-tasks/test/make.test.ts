@@ -147,7 +147,7 @@ describe('task factories', () => {
         return future;
       }) as unknown as TaskFactory);
       const coroutine = async () => 1;
-      expect(loop.createTask(coroutine, { name: 'x' }) === future).toBe(true);
+      expect((loop.createTask(coroutine, { name: 'x' }) as Future<unknown>) === future).toBe(true);
       expect(calls.map((args) => args.length)).toEqual([2]);
       expect(calls[0]![0] === loop && calls[0]![1] === coroutine).toBe(true);
     }));
