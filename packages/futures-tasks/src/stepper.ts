@@ -17,13 +17,21 @@ export class PromiseWait {
   constructor(readonly promise: PromiseLike<unknown>) {}
 }
 
-/** Generators that are being driven, or were: a second driver is an error, as a coroutine cannot be awaited twice. */
-const driven = new WeakSet<object>();
+/**
+ * Marks a generator that is being driven, or was: a second driver is an error, as a coroutine cannot be awaited twice. A mark on the
+ * generator is cheaper than a weak table of them, and two copies of this package see it.
+ */
+const DRIVEN = Symbol.for('tsyncio.driven');
+/** Those that cannot be marked. */
+const unmarked = new WeakSet<object>();
 
 /** Takes a generator for oneself. Internal. @throws RuntimeError if somebody drives it, or did. */
-export function claim(generator: CoroutineGenerator): void {
-  if (driven.has(generator)) throw new RuntimeError('cannot reuse already awaited coroutine');
-  driven.add(generator);
+export function claim(generator: CoroutineGenerator & { [DRIVEN]?: true }): void {
+  if (generator[DRIVEN] === true || unmarked.has(generator)) {
+    throw new RuntimeError('cannot reuse already awaited coroutine');
+  }
+  if (Object.isExtensible(generator)) generator[DRIVEN] = true;
+  else unmarked.add(generator);
 }
 
 function resume(generator: CoroutineGenerator, value: unknown, isError: boolean): IteratorResult<unknown, unknown> {
@@ -98,7 +106,7 @@ export class Stepper implements Waiter {
 
   /** Throws a CancelledError into a generator that has not begun: its body never runs. */
   cancelUnstarted(): void {
-    driven.add(this.generator);
+    claim(this.generator);
     this.advance(new CancelledError(), true);
   }
 
