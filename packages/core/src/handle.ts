@@ -1,4 +1,5 @@
 import { AsyncResource } from 'node:async_hooks';
+import { isPromise } from 'node:util/types';
 import { AsyncStore, storeForCallback } from './async-store.js';
 import { brand, hasBrand } from './brand.js';
 import type { Context } from './context.js';
@@ -172,11 +173,12 @@ export class Handle extends CapturedContext implements Job {
     return parts;
   }
 
-  /** Only real promises count: a future or an operation that a callback returns is ignored, as in asyncio. */
+  /**
+   * Only real promises count. A future or an operation that a callback returns is ignored, as in asyncio; and the `then` of any other object
+   * may begin something, as with a query builder.
+   */
   private adopt(result: object): void {
-    if (typeof (result as { then?: unknown }).then !== 'function') return;
-    if (hasBrand(result, 'Future') || hasBrand(result, 'Operation')) return;
-    this.owner.adoptPromise(result as PromiseLike<unknown>, this);
+    if (isPromise(result)) this.owner.adoptPromise(result, this);
   }
 }
 

@@ -346,7 +346,11 @@ export class Scheduler<B extends IoBackend = NoIo> implements HandleOwner {
 
   /** Ends the run with an exit error that was thrown where no job could pass it on. Internal. */
   abortRun(error: unknown): void {
-    if (!this.running) return;
+    if (!this.running) {
+      // Native async code may end after the run of its loop: there is nobody to throw at.
+      this.callExceptionHandler({ message: 'Exit error outside of a run', exception: error });
+      return;
+    }
     this.escaped = { error };
     this.wakeUp();
   }

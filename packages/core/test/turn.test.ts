@@ -1,5 +1,5 @@
 import { Scheduler, type Handle, type IoBackend, type ReadyJob, type ReadySink } from '@tsyncio/core';
-import { leakAudit, quiet, ScriptedHost } from '@tsyncio/test-support';
+import { leakAudit, quiet, ScriptedHost, recordExceptions } from '@tsyncio/test-support';
 import { runOnce, virtualLoop } from './virtual-loop.js';
 
 // Whole batches of 100,000, on machines that may be busy.
@@ -211,7 +211,9 @@ test('an exit error is of its own run: none is left over for the next', async ()
   await expect(host.drive(loop.runForever())).rejects.toThrow('thrown');
   loop.stop();
   await host.drive(loop.runForever());
+  const reports = recordExceptions(loop);
   loop.abortRun(new Error('nobody runs'));
+  expect(reports).toHaveLength(1);
   loop.stop();
   await host.drive(loop.runForever());
   loop.close();

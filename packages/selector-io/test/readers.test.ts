@@ -58,6 +58,19 @@ describe('watched descriptors', () => {
     expect(calls).toBe(3);
   });
 
+  test('CTX-09 a reader keeps what it sets in context variables from run to run, and nobody else sees it', async () => {
+    const count = new ContextVar<number>('count', { default: 0 });
+    const seen: number[] = [];
+    b.send(bytes);
+    addReader(loop, a, () => {
+      seen.push(count.get());
+      count.set(count.get() + 1);
+    });
+    await iterations(loop, 3);
+    expect(seen).toEqual([0, 1, 2]);
+    expect(count.get()).toBe(0);
+  });
+
   test('READER-03 the second replaces the first', async () => {
     const calls: string[] = [];
     b.send(bytes);

@@ -1,4 +1,4 @@
-import { Handle, type HandleOwner, RuntimeError } from '@tsyncio/core';
+import { copyContext, Handle, type HandleOwner, RuntimeError } from '@tsyncio/core';
 
 import type { FileDescriptorLike } from './address.js';
 import { kindOf } from './arguments.js';
@@ -16,7 +16,8 @@ type Callback<A extends unknown[]> = (...args: A) => unknown;
  * Calls `callback(...args)` once per iteration while `file` is readable (data, end of stream, an error, a waiting connection).
  * asyncio: `loop.add_reader`.
  *
- * A callback that was there is replaced; its handle is cancelled. The callback runs in the async context of this call.
+ * A callback that was there is replaced; its handle is cancelled. The callback runs in the async context of this call, and
+ * what it sets in context variables is there at its next run.
  *
  * @param file - A descriptor, or anything with `fileno()` or `fd`. It stays the caller's: remove the reader before closing it.
  * @throws RuntimeError if the loop is closed, or a transport of the loop uses the descriptor and is not closing.
@@ -30,7 +31,7 @@ export function addReader<A extends unknown[]>(
   ...args: A
 ): void {
   check(loop, 'addReader', callback);
-  loop.backend.addReader(file, new Handle(callback, args, loop));
+  loop.backend.addReader(file, new Handle(callback, args, loop, copyContext()));
 }
 
 /**
@@ -51,7 +52,7 @@ export function addWriter<A extends unknown[]>(
   ...args: A
 ): void {
   check(loop, 'addWriter', callback);
-  loop.backend.addWriter(file, new Handle(callback, args, loop));
+  loop.backend.addWriter(file, new Handle(callback, args, loop, copyContext()));
 }
 
 /** Ends {@link addWriter}, as {@link removeReader} does for readers. asyncio: `loop.remove_writer`. */
