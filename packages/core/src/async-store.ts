@@ -7,6 +7,8 @@ import { threadState } from './thread-state.js';
  * Two kinds. One with a `context` belongs to a task or to `Context.run`: setting a variable changes that context in place.
  * One without belongs to callbacks and never changes: setting a variable enters a new store for the rest of this callback
  * (see `ContextVar.set`), so that the many handles which inherit one store need none of their own.
+ *
+ * The store of a task is the task itself: it has the same fields.
  */
 export class AsyncStore {
   /**

@@ -5,9 +5,14 @@ export class CancelSignal {
   private controller: AbortController | null = null;
   /** A request has come, and the error has not reached the coroutine. */
   private pending = false;
+  /** How often it was asked to cancel, less what was taken back. */
+  requests = 0;
+  /** What is waited for is being asked to cancel. */
+  asking = false;
 
   /** Cancelling is asked for. */
   request(): void {
+    this.requests++;
     this.pending = true;
     this.controller?.abort(new CancelledError());
   }

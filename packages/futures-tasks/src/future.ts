@@ -37,6 +37,12 @@ export interface FutureOptions {
  * loop.callLater(1, () => future.setResult('done'));
  * console.log(await future);
  */
+// What few futures have, in tables: of many that wait, the memory is the cost.
+/** In debug mode, the stack of the call that made it. */
+const sources = new WeakMap<object, readonly string[]>();
+/** Those whose text is being made. */
+const describing = new Set<object>();
+
 // Merged with the class below, so that futures fit wherever promises do.
 export interface Future<T = unknown> extends Promise<T> {}
 
@@ -51,8 +57,6 @@ export class Future<T = unknown> implements LoopAwaitable<T> {
   private value: unknown = undefined;
   /** What runs when it is done: handles of callbacks, and waiters. One alone needs no array: it nearly always is alone. */
   private callbacks: Job | Job[] | null = null;
-  /** Internal: in debug mode, the stack of the call that made it. */
-  readonly source: readonly string[] | null = null;
   private watched = false;
 
   /**
@@ -63,7 +67,7 @@ export class Future<T = unknown> implements LoopAwaitable<T> {
       throw new TypeError('Future: options must be an object, { loop }');
     }
     this.scheduler = options.loop ?? (getEventLoop() as AnyScheduler);
-    if (this.scheduler.getDebug()) this.source = captureSource(madeBy ?? new.target);
+    if (this.scheduler.getDebug()) sources.set(this, captureSource(madeBy ?? new.target));
   }
 
   /** The loop it belongs to. asyncio: `Future.get_loop`. */
@@ -220,12 +224,12 @@ export class Future<T = unknown> implements LoopAwaitable<T> {
   /** As asyncio's repr: `<Future finished result=4>`. */
   toString(): string {
     // Tasks may wait for each other in a circle.
-    if (this.describing) return `<${this.constructor.name} ...>`;
-    this.describing = true;
+    if (describing.has(this)) return `<${this.constructor.name} ...>`;
+    describing.add(this);
     try {
       return `<${[this.constructor.name, ...this.describe()].join(' ')}>`;
     } finally {
-      this.describing = false;
+      describing.delete(this);
     }
   }
 
@@ -291,7 +295,8 @@ export class Future<T = unknown> implements LoopAwaitable<T> {
       const shown = names.length <= 2 ? names : [names[0]!, `<${names.length - 2} more>`, names[names.length - 1]!];
       parts.push(`cb=[${shown.join(', ')}]`);
     }
-    if (this.source !== null) parts.push(`created at ${sourcePlace(this.source)}`);
+    const source = sources.get(this);
+    if (source !== undefined) parts.push(`created at ${sourcePlace(source)}`);
     return parts;
   }
 
@@ -306,8 +311,6 @@ export class Future<T = unknown> implements LoopAwaitable<T> {
         return this.state;
     }
   }
-
-  private describing = false;
 
   /** As {@link setException}, for an error from elsewhere: JavaScript lets people throw anything. Internal. */
   adoptError(error: unknown): void {
@@ -330,15 +333,18 @@ export class Future<T = unknown> implements LoopAwaitable<T> {
       exception: error,
       future: this.snapshot(),
     };
-    if (this.source !== null) context['source_traceback'] = this.source;
+    const source = sources.get(this);
+    if (source !== undefined) context['source_traceback'] = source;
     watchFailure(this, this.scheduler, context);
   }
 
   /** What a report shows in place of this future, which is gone by then. Internal. */
   protected snapshot(): object {
     const copy = Object.create(Object.getPrototypeOf(this) as object) as Record<string, unknown>;
-    Object.assign(copy, { scheduler: this.scheduler, state: this.state, value: this.value, source: this.source });
-    Object.assign(copy, { callbacks: null, watched: false, describing: false });
+    Object.assign(copy, { scheduler: this.scheduler, state: this.state, value: this.value });
+    Object.assign(copy, { callbacks: null, watched: false });
+    const source = sources.get(this);
+    if (source !== undefined) sources.set(copy, source);
     return copy;
   }
 

@@ -1,6 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 import {
-  AsyncStore,
+  type AsyncStore,
   brand,
   CancelledError,
   type Context,
@@ -24,6 +24,16 @@ import { liveScope, misuse } from './promise-waiter.js';
 import { cancelAll, listOf, withoutWait, withWait, type Waits } from './waits.js';
 import { Stepper, type CoroutineGenerator, type StepOwner } from './stepper.js';
 
+/** How far a task's coroutine has come. */
+const Stage = {
+  New: 0,
+  Begun: 1,
+  Over: 2,
+  /** The task was finished by others before its coroutine had ended, and that was reported. */
+  Overtaken: 3,
+} as const;
+type Stage = (typeof Stage)[keyof typeof Stage];
+
 /** How to make a {@link Task}. */
 export interface TaskOptions {
   /** Default: the current loop. */
@@ -39,7 +49,7 @@ export interface TaskOptions {
  *
  * Each step, from one wait to the next, is one callback of the loop, and nothing else runs in between.
  */
-export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwner, ListedTask {
+export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwner, ListedTask, AsyncStore {
   static {
     brand(this.prototype, 'Task');
   }
@@ -48,24 +58,18 @@ export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwn
   /** What the task waits for: usually one; several after `Promise.all` and un-awaited async calls. */
   private waits: Waits = null;
   private readonly coroutine: Coroutine<T>;
-  private readonly scope: AsyncResource;
+  private readonly resource: AsyncResource;
+  /** Internal: see {@link AsyncStore}. A task is its own store. */
+  readonly context: Context;
   /** An automatic name is made into text when somebody asks. */
   private name: string | number;
   /** Internal: see {@link ListedTask}. */
   previousTask: ListedTask | null = null;
   nextTask: ListedTask | null = null;
-  private started = false;
+  private stage: Stage = Stage.New;
   /** Drives a generator; null for a native async function. */
   private stepper: Stepper | null = null;
   private cancelSignal: CancelSignal | null = null;
-  /** How often it was asked to cancel, less what was taken back. */
-  private cancels = 0;
-  /** The coroutine has ended. */
-  private over = false;
-  /** It was done before its coroutine had ended, and that was reported. */
-  private overtaken = false;
-  /** Internal: it is asking what it waits for to cancel. A request that comes back to it meanwhile has gone in a circle. */
-  beingCancelled = false;
 
   /** @throws TypeError if `coroutine` is none. RuntimeError if the loop is closed, or there is none. */
   constructor(coroutine: Coroutine<T>, options: TaskOptions = {}, madeBy?: EntryPoint) {
@@ -78,12 +82,41 @@ export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwn
     super({ loop }, madeBy ?? new.target);
     this.coroutine = coroutine;
     this.name = name === undefined || name === null ? ++threadState.taskNumber : String(name);
-    const store = new AsyncStore(loop, this, context ?? copyContext(), null, null);
+    this.context = context ?? copyContext();
     // Made inside our store, so that it holds the user's async context and ours.
-    this.scope = threadState.storage.run(store, makeScope);
+    this.resource = threadState.storage.run(this, makeScope);
     loop.enqueue(this);
     addTask(this);
   }
+
+  // ---- AsyncStore: the code of the task runs with the task as its store -------------------------------------------------------
+
+  /** Internal. */
+  get loop(): AnyScheduler {
+    return this.scheduler;
+  }
+
+  /** Internal. */
+  get task(): this {
+    return this;
+  }
+
+  /** Internal. */
+  get variables(): null {
+    return null;
+  }
+
+  /** Internal. */
+  get origin(): null {
+    return null;
+  }
+
+  /** Internal. */
+  get scope(): null {
+    return null;
+  }
+
+  // -----------------------------------------------------------------------------------------------------------------------------
 
   /** The coroutine it was made of. asyncio: `Task.get_coro`. */
   getCoro(): Coroutine<T> {
@@ -122,20 +155,25 @@ export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwn
       return false;
     }
     if (this.beingCancelled) return false;
-    this.cancels++;
-    (this.cancelSignal ??= new CancelSignal()).request();
-    this.beingCancelled = true;
+    const signal = (this.cancelSignal ??= new CancelSignal());
+    signal.request();
+    signal.asking = true;
     try {
       if (!cancelAll(this.waits)) this.mustCancel = true;
     } finally {
-      this.beingCancelled = false;
+      signal.asking = false;
     }
     return true;
   }
 
+  /** Internal: it is asking what it waits for to cancel. A request that comes back to it meanwhile has gone in a circle. */
+  get beingCancelled(): boolean {
+    return this.cancelSignal?.asking === true;
+  }
+
   /** How often it was asked to cancel, less the calls of {@link uncancel}. asyncio: `Task.cancelling`, since 3.11. */
   cancelling(): number {
-    return this.cancels;
+    return this.cancelSignal?.requests ?? 0;
   }
 
   /**
@@ -144,11 +182,12 @@ export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwn
    * @returns How many requests are left. At none, an error that has not been thrown yet is dropped.
    */
   uncancel(): number {
-    if (this.cancels === 0) return 0;
-    this.cancels--;
-    if (this.cancels === 0) this.mustCancel = false;
+    const signal = this.cancelSignal;
+    if (signal === null || signal.requests === 0) return 0;
+    signal.requests--;
+    if (signal.requests === 0) this.mustCancel = false;
     for (const { source } of listOf(this.waits)) source?.withdrawCancel();
-    return this.cancels;
+    return signal.requests;
   }
 
   /**
@@ -210,7 +249,7 @@ export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwn
    * Not to be asked from its own step.
    */
   override inForeignWait(): boolean {
-    if (this.done() || !this.started) return false;
+    if (this.done() || this.stage === Stage.New) return false;
     if (this.waits !== null) return listOf(this.waits).every(({ source }) => source?.inForeignWait() === true);
     return this.stepper === null || this.stepper.waitsForPromise;
   }
@@ -220,16 +259,16 @@ export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwn
   /** Called by the loop. Internal. */
   run(): void {
     if (this.done() && this.refusesStep()) return;
-    this.started = true;
+    this.stage = Stage.Begun;
     const { coroutine } = this;
     if (typeof coroutine !== 'function') {
-      const stepper = (this.stepper = new Stepper(coroutine, this, this.scope));
+      const stepper = (this.stepper = new Stepper(coroutine, this, this.resource));
       if (this.mustCancel) this.cancelUnstarted(() => stepper.cancelUnstarted());
       else stepper.startClaimed();
     } else if (this.mustCancel) {
       this.cancelUnstarted(() => this.failed(new CancelledError()));
     } else {
-      this.scope.runInAsyncScope(startThunk, undefined, this, coroutine);
+      this.resource.runInAsyncScope(startThunk, undefined, this, coroutine);
     }
   }
 
@@ -242,10 +281,10 @@ export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwn
   /** Takes what the coroutine function returned. Internal. */
   follow(result: unknown): void {
     if (hasBrand(result, 'Future') || hasBrand(result, 'Operation')) {
-      this.stepper = new Stepper(waitFor<T>(result as Future<T>), this, this.scope);
+      this.stepper = new Stepper(waitFor<T>(result as Future<T>), this, this.resource);
       this.stepper.start();
     } else if (isGenerator(result)) {
-      this.stepper = new Stepper(result, this, this.scope);
+      this.stepper = new Stepper(result, this, this.resource);
       this.stepper.startClaimed();
     } else if (
       typeof result === 'object' &&
@@ -302,9 +341,9 @@ export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwn
 
   /** Internal: the coroutine is not driven on once the task was finished by the setters of its base class. */
   refusesStep(): boolean {
-    if (this.over) return false;
-    if (!this.overtaken) {
-      this.overtaken = true;
+    if (this.stage === Stage.Over) return false;
+    if (this.stage !== Stage.Overtaken) {
+      this.stage = Stage.Overtaken;
       removeTask(this);
       this.scheduler.callExceptionHandler({
         message: `Exception in callback ${String(this)}`,
@@ -346,7 +385,7 @@ export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwn
   }
 
   private ended(): void {
-    this.over = true;
+    this.stage = Stage.Over;
     this.waits = null;
     removeTask(this);
   }
@@ -370,7 +409,7 @@ export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwn
   private describeCoroutine(): string {
     const name = `${coroutineName(this.coroutine)}()`;
     if (this.done()) return `${name} done`;
-    return this.started ? `${name} running` : name;
+    return this.stage === Stage.New ? name : `${name} running`;
   }
 
   protected override snapshot(): object {
