@@ -19,11 +19,21 @@ const GENERATOR_FUNCTION = '[object GeneratorFunction]';
 const ASYNC_GENERATOR_FUNCTION = '[object AsyncGeneratorFunction]';
 const ASYNC_FUNCTION = '[object AsyncFunction]';
 
+// The usual kinds are told by their prototype, which is cheaper than their tag.
+const asyncFunctionPrototype: unknown = Object.getPrototypeOf(async () => undefined);
+const generatorPrototype: unknown = Object.getPrototypeOf(Object.getPrototypeOf((function* () {})()));
+
+function isOwnGenerator(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype !== null && Object.getPrototypeOf(prototype) === generatorPrototype;
+}
+
 const tagOf = (value: unknown): string => Object.prototype.toString.call(value);
 
 /** True for generator objects, and for objects with their methods. */
 export function isGenerator(value: unknown): value is CoroutineGenerator {
-  if (tagOf(value) === GENERATOR) return true;
+  if (isOwnGenerator(value) || tagOf(value) === GENERATOR) return true;
   if (typeof value !== 'object' || value === null || hasBrand(value, 'FutureWait')) return false;
   const { next, throw: raise, return: end } = value as Partial<Record<'next' | 'throw' | 'return', unknown>>;
   return (
@@ -40,6 +50,7 @@ export function isGenerator(value: unknown): value is CoroutineGenerator {
  */
 export function isCoroutine(value: unknown): value is Coroutine {
   if (typeof value === 'function') {
+    if (Object.getPrototypeOf(value) === asyncFunctionPrototype) return true;
     const tag = tagOf(value);
     return tag !== GENERATOR_FUNCTION && tag !== ASYNC_GENERATOR_FUNCTION && !isClass(value);
   }

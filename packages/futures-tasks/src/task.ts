@@ -280,7 +280,9 @@ export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwn
 
   /** Takes what the coroutine function returned. Internal. */
   follow(result: unknown): void {
-    if (hasBrand(result, 'Future') || hasBrand(result, 'Operation')) {
+    if (result instanceof Promise) {
+      this.followPromise(result);
+    } else if (hasBrand(result, 'Future') || hasBrand(result, 'Operation')) {
       this.stepper = new Stepper(waitFor<T>(result as Future<T>), this, this.resource);
       this.stepper.start();
     } else if (isGenerator(result)) {
@@ -291,15 +293,19 @@ export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwn
       result !== null &&
       typeof (result as { then?: unknown }).then === 'function'
     ) {
-      this.scheduler.beginStep();
-      (result as PromiseLike<unknown>).then(
-        (value) => this.finished(value),
-        (error: unknown) => this.failed(error),
-      );
+      this.followPromise(result as PromiseLike<unknown>);
     } else {
       const name = coroutineName(this.coroutine);
       throw new TypeError(`createTask: ${name}() must return a promise or a generator, got ${repr(result)}`);
     }
+  }
+
+  private followPromise(promise: PromiseLike<unknown>): void {
+    this.scheduler.beginStep();
+    promise.then(
+      (value) => this.finished(value),
+      (error: unknown) => this.failed(error),
+    );
   }
 
   // ---- What its waits and its stepper need ----------------------------------------------------------------------------------
