@@ -63,7 +63,11 @@ export class Future<T = unknown> implements LoopAwaitable<T> {
    * @throws TypeError for anything but an options object. RuntimeError if no loop is given and there is no current one.
    */
   constructor(options: FutureOptions = {}, madeBy?: EntryPoint) {
-    if (typeof options !== 'object' || options === null || hasBrand(options, 'EventLoop')) {
+    if (
+      typeof options !== 'object' ||
+      options === null ||
+      (options.loop === undefined && hasBrand(options, 'EventLoop'))
+    ) {
       throw new TypeError('Future: options must be an object, { loop }');
     }
     this.scheduler = options.loop ?? (getEventLoop() as AnyScheduler);

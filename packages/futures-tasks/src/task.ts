@@ -5,7 +5,6 @@ import {
   CancelledError,
   type Context,
   copyContext,
-  getEventLoop,
   hasBrand,
   InvalidStateError,
   isCancelled,
@@ -78,8 +77,8 @@ export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwn
     if (context !== undefined && !hasBrand(context, 'Context')) {
       throw new TypeError(`createTask: context must be a Context, got ${repr(context)}`);
     }
-    const loop = options.loop ?? (getEventLoop() as AnyScheduler);
-    super({ loop }, madeBy ?? new.target);
+    super(options, madeBy ?? new.target);
+    const loop = this.scheduler;
     this.coroutine = coroutine;
     this.name = name === undefined || name === null ? ++threadState.taskNumber : String(name);
     this.context = context ?? copyContext();
