@@ -36,6 +36,9 @@ export function currentVariables(store: AsyncStore | undefined): Variables {
   return store.context === null ? store.variables! : store.context.variables;
 }
 
+/** By loop, the store last made for a callback: those registered one after the other nearly always have the same variables. */
+const lastStores = new WeakMap<object, AsyncStore>();
+
 /**
  * The store in which a callback registered here must run, or null when the store that it inherits from its async context will do:
  * the registering code is a plain callback of the same loop.
@@ -45,7 +48,12 @@ export function storeForCallback(loop: object): AsyncStore | null {
   if (store !== undefined && store.loop === loop && store.task === null && store.context === null && !store.scope) {
     return null;
   }
-  return new AsyncStore(loop, null, null, currentVariables(store), null);
+  const variables = currentVariables(store);
+  const last = lastStores.get(loop);
+  if (last !== undefined && last.variables === variables) return last;
+  const own = new AsyncStore(loop, null, null, variables, null);
+  lastStores.set(loop, own);
+  return own;
 }
 
 /** The task in whose async context this code runs, whether or not it is still alive; null in a callback or outside any loop. */
