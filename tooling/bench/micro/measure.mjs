@@ -12,18 +12,21 @@ export async function main(programs) {
   }
   const [count, run] = program;
   const n = Math.max(100, Math.round(count * Number(scale)));
-  const seconds = [];
   // The first repetitions warm up the compiler.
-  for (let i = 0; i < WARM_UP + REPETITIONS; i++) {
-    const took = await run(n);
-    if (i >= WARM_UP) seconds.push(took / n);
-  }
-  seconds.sort((a, b) => a - b);
+  await repeat(() => run(n));
+  const seconds = (await repeat(() => run(n))).map((took) => took / n).sort((a, b) => a - b);
   console.log(JSON.stringify({ median: seconds[seconds.length >> 1], best: seconds[0] }));
 }
 
-const WARM_UP = 2;
-const REPETITIONS = 5;
+const LEAST_REPETITIONS = 3;
+const LEAST_SECONDS = 0.3;
+
+async function repeat(run) {
+  const seconds = [];
+  const end = now() + LEAST_SECONDS;
+  while (seconds.length < LEAST_REPETITIONS || now() < end) seconds.push(await run());
+  return seconds;
+}
 
 /** Seconds, monotonic. */
 export const now = () => performance.now() / 1000;

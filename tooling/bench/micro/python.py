@@ -6,8 +6,8 @@ import sys
 import time
 
 now = time.perf_counter
-WARM_UP = 2
-REPETITIONS = 5
+LEAST_REPETITIONS = 3
+LEAST_SECONDS = 0.3
 
 
 def new_loop():
@@ -258,6 +258,14 @@ def pending_timers(size):
     return result
 
 
+def repeat(run, n):
+    seconds = []
+    end = now() + LEAST_SECONDS
+    while len(seconds) < LEAST_REPETITIONS or now() < end:
+        seconds.append(run(n))
+    return seconds
+
+
 def main():
     name, scale = sys.argv[2], float(sys.argv[3])
     if name == "pending-timers":
@@ -268,11 +276,8 @@ def main():
         return
     count, run = PROGRAMS[name]
     n = max(100, round(count * scale))
-    seconds = []
-    for i in range(WARM_UP + REPETITIONS):
-        took = run(n)
-        if i >= WARM_UP:
-            seconds.append(took / n)
+    repeat(run, n)  # as the other peers do, which have a compiler to warm up
+    seconds = [took / n for took in repeat(run, n)]
     seconds.sort()
     print(json.dumps({"median": seconds[len(seconds) // 2], "best": seconds[0]}))
 
