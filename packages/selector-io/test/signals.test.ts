@@ -1,10 +1,8 @@
-import { runProgram } from '@tsyncio/test-support';
-
-import { compileWithNative } from './support/programs.js';
+import { compilePackages, runProgram } from '@tsyncio/test-support';
 
 // In a process of its own: a signal must not hit the one that runs the tests.
 test('SEL-27 a signal neither ends a wait nor is an error', async () => {
-  const packages = compileWithNative('selector-io');
+  const packages = compilePackages('core', 'futures-tasks', 'socket', 'selector-io');
   const program = `
     const { spawn } = require('node:child_process');
     const { EpollSelector } = require('@tsyncio/selector-io');

@@ -1,6 +1,4 @@
-import { runProgram } from '@tsyncio/test-support';
-
-import { compileWithNative } from './support/programs.js';
+import { compilePackages, runProgram } from '@tsyncio/test-support';
 
 /**
  * A worker that ends with a running loop, a reader on it and an open poll. Without the pinned addon and the exit hook this takes the
@@ -44,7 +42,7 @@ const program = `
   })();`;
 
 test('a worker may end in any way, again and again, with a loop that polls', async () => {
-  const packages = compileWithNative('selector-io');
+  const packages = compilePackages('core', 'futures-tasks', 'socket', 'selector-io');
   const options = { cwd: packages.folder, type: 'commonjs', timeout: 60 } as const;
   const { stdout, stderr, status, signal } = await runProgram(program, options);
   packages.remove();

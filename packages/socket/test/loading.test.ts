@@ -1,12 +1,10 @@
-import { type CompiledPackages, runProgram } from '@tsyncio/test-support';
-
-import { compileWithNative } from './support/programs.js';
+import { type CompiledPackages, compilePackages, runProgram } from '@tsyncio/test-support';
 
 const loaded = `const loaded = () => require('fs').readFileSync('/proc/self/maps', 'utf8').includes('koffi');`;
 
 let packages: CompiledPackages;
 beforeAll(() => {
-  packages = compileWithNative();
+  packages = compilePackages('core', 'futures-tasks', 'socket');
 });
 afterAll(() => packages.remove());
 

@@ -8,6 +8,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -33,6 +34,9 @@ export function compilePackages(...names: readonly string[]): CompiledPackages {
   const folder = mkdtempSync(path.join(tmpdir(), 'tsyncio-test-'));
   for (const name of names) {
     cpSync(compiled(name), path.join(folder, 'node_modules/@tsyncio', name), { recursive: true });
+    // The one dependency from elsewhere.
+    if (name === 'socket')
+      symlinkSync(path.join(root, 'packages/socket/node_modules/koffi'), path.join(folder, 'node_modules/koffi'));
   }
   return { folder, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
@@ -48,7 +52,8 @@ function compiled(name: string): string {
   const work = mkdtempSync(path.join(cache, 'work-'));
   compile(sources, path.join(work, 'esm'), ts.ModuleKind.ESNext, 'module');
   compile(sources, path.join(work, 'cjs'), ts.ModuleKind.CommonJS, 'commonjs');
-  const exports = { import: './esm/index.js', require: './cjs/index.js' };
+  const exports: Record<string, object> = { '.': { import: './esm/index.js', require: './cjs/index.js' } };
+  if (name === 'socket') exports['./native'] = { import: './esm/native/index.js', require: './cjs/native/index.js' };
   writeFileSync(path.join(work, 'package.json'), JSON.stringify({ name: `@tsyncio/${name}`, exports }));
   try {
     renameSync(work, target);
