@@ -1,4 +1,4 @@
-import { chmodSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
 import { compilePackages, runProgram } from '@tsyncio/test-support';
@@ -31,12 +31,6 @@ const program = `
 test('SERVER-32 SERVER-33 out of descriptors: one report, and the connection is accepted a second later', async () => {
   const names = ['core', 'futures-tasks', 'socket', 'selector-io', 'transports-protocols', 'server'];
   const packages = compilePackages(...names);
-  const modules = path.join(packages.folder, 'node_modules');
-  symlinkSync(path.resolve(__dirname, '../../socket/node_modules/koffi'), path.join(modules, 'koffi'));
-  const manifest = path.join(modules, '@tsyncio/socket/package.json');
-  const { exports, ...rest } = JSON.parse(readFileSync(manifest, 'utf8')) as { exports: object };
-  const native = { import: './esm/native/index.js', require: './cjs/native/index.js' };
-  writeFileSync(manifest, JSON.stringify({ ...rest, exports: { '.': exports, './native': native } }));
   const limited = path.join(packages.folder, 'node');
   writeFileSync(limited, `#!/bin/sh\nulimit -n 64\nexec '${process.execPath}' "$@"\n`);
   chmodSync(limited, 0o755);
