@@ -1,4 +1,4 @@
-import { getEventLoop, hasBrand, RuntimeError } from '@tsyncio/core';
+import { getEventLoop, getRunningLoop, hasBrand, RuntimeError, type AnyLoop } from '@tsyncio/core';
 import type { AnyScheduler } from './awaitable.js';
 import type { Coroutine } from './coroutine.js';
 import type { Future } from './future.js';
@@ -16,13 +16,21 @@ export interface EnsureFutureOptions {
   readonly loop?: FutureFactory | undefined;
 }
 
+function factoryOf(loop: AnyLoop): FutureFactory {
+  if (!hasBrand(loop, 'TaskLoop')) throw new RuntimeError(`${String(loop)} makes no tasks: use TaskLoop`);
+  return loop as unknown as FutureFactory;
+}
+
 /**
  * The current loop, which must be able to make tasks.
  *
  * @throws RuntimeError if there is none.
  */
 export function currentFactory(): FutureFactory {
-  const loop = getEventLoop();
-  if (!hasBrand(loop, 'TaskLoop')) throw new RuntimeError(`${String(loop)} makes no tasks: use TaskLoop`);
-  return loop as unknown as FutureFactory;
+  return factoryOf(getEventLoop());
+}
+
+/** The running loop, which must be able to make tasks. Internal. @throws RuntimeError if no loop is running. */
+export function runningFactory(): FutureFactory {
+  return factoryOf(getRunningLoop());
 }

@@ -1,11 +1,10 @@
 import { hasBrand, isCancelled, repr, TimeoutError } from '@tsyncio/core';
 import { isCoroutine, isForeignPromise, type Awaitable, type Coroutine } from './coroutine.js';
-import type { FutureFactory } from './current-factory.js';
+import { runningFactory, type FutureFactory } from './current-factory.js';
 import { ensureFuture } from './ensure-future.js';
 import { isFuture, type Future } from './future.js';
 import { runInside } from './inside.js';
 import { checkTimeout } from './member-set.js';
-import { runningFactory } from './operation-in-run.js';
 import { failedOperation, Operation } from './operation.js';
 import { liveOwner } from './promise-waiter.js';
 import type { CoroutineGenerator } from './stepper.js';
