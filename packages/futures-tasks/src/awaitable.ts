@@ -44,7 +44,7 @@ export interface Waiter extends Job {
   /** The error is being thrown, or the request has been passed on. */
   cancelTaken(): void;
   /** A request to cancel has been answered: see {@link WaitOwner}. */
-  cancelDelivered(): void;
+  cancelDelivered(by: LoopAwaitable | null): void;
 }
 
 /**
@@ -63,8 +63,8 @@ export interface WaitOwner {
   cancelRequested(): boolean;
   /** The error is being thrown, or the request has been passed on. */
   cancelTaken(): void;
-  /** A request to cancel has been answered: with a CancelledError, which reaches the coroutine, or otherwise. */
-  cancelDelivered(): void;
+  /** A request to cancel has been answered: by what was waited for, with a CancelledError or otherwise; null: by throwing the error. */
+  cancelDelivered(by: LoopAwaitable | null): void;
   /** The task itself, or the one that awaits the operation. */
   awaitingTask(): WaitingTask | null;
   /** What is wrong with waiting for `source`, or null. */

@@ -1,4 +1,5 @@
 import { CancelledError } from '@tsyncio/core';
+import type { LoopAwaitable } from './awaitable.js';
 
 /** The AbortSignal of something that can be asked to cancel more than once. Internal. */
 export class CancelSignal {
@@ -9,6 +10,8 @@ export class CancelSignal {
   requests = 0;
   /** What is waited for is being asked to cancel. */
   asking = false;
+  /** The error has been thrown at the coroutine at least once. */
+  thrown = false;
 
   /** Cancelling is asked for. */
   request(): void {
@@ -17,10 +20,15 @@ export class CancelSignal {
     this.controller?.abort(new CancelledError());
   }
 
-  /** The error has reached the coroutine: what it goes on with gets a new signal. */
-  delivered(): void {
+  /**
+   * The request has been answered: what the coroutine goes on with gets a new signal.
+   *
+   * @param by - What it waited for and what has answered; null if the error is thrown.
+   */
+  delivered(by: LoopAwaitable | null): void {
     if (!this.pending) return;
     this.pending = false;
+    this.thrown ||= by === null || by.outcome() === 'cancelled';
     this.controller = null;
   }
 

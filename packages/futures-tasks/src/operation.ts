@@ -208,10 +208,10 @@ export class Operation<T = unknown> implements LoopAwaitable<T>, StepOwner, Wait
   }
 
   /** Internal: the task behind it learns of it when the operation has ended; at once if the generator is its user's own. */
-  cancelDelivered(): void {
+  cancelDelivered(by: LoopAwaitable | null): void {
     if (this.inside === null) return;
-    this.inside.signal?.delivered();
-    for (const waiter of listOf(this.waiters)) waiter.cancelDelivered();
+    this.inside.signal?.delivered(by);
+    for (const waiter of listOf(this.waiters)) waiter.cancelDelivered(by);
   }
 
   /** Internal: the task of its first awaiter. */

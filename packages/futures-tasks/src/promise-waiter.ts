@@ -86,10 +86,10 @@ class PromiseWaiter implements Waiter {
       if (owner.done() && owner.refusesStep()) return;
       if (!owner.cancelRequested()) {
         // Whatever has accepted a request has answered it now, with a CancelledError or otherwise.
-        owner.cancelDelivered();
+        owner.cancelDelivered(source);
       } else if (!source.endsInStep && !owner.done()) {
         owner.cancelTaken();
-        owner.cancelDelivered();
+        owner.cancelDelivered(null);
         // Its failure, if any, was on its way to be looked at.
         if (source.outcome() === 'exception') source.takeException();
         this.reject(new CancelledError());
@@ -112,8 +112,8 @@ class PromiseWaiter implements Waiter {
     this.owner?.cancelTaken();
   }
 
-  cancelDelivered(): void {
-    this.owner?.cancelDelivered();
+  cancelDelivered(by: LoopAwaitable | null): void {
+    this.owner?.cancelDelivered(by);
   }
 
   private settle(source: LoopAwaitable): void {

@@ -78,11 +78,11 @@ export class Stepper implements Waiter {
       this.source = null;
       owner.removeWait(this);
       // Whatever has accepted a request has answered it now, with a CancelledError or otherwise.
-      if (!cancelRequested) owner.cancelDelivered();
+      if (!cancelRequested) owner.cancelDelivered(source);
     }
     if (cancelRequested && source?.endsInStep !== true) {
       owner.cancelTaken();
-      owner.cancelDelivered();
+      owner.cancelDelivered(null);
       this.error = undefined;
       // The failure of what was waited for, if any, was on its way to be looked at.
       if (source?.outcome() === 'exception') source.takeException();
@@ -122,8 +122,8 @@ export class Stepper implements Waiter {
     this.owner.cancelTaken();
   }
 
-  cancelDelivered(): void {
-    this.owner.cancelDelivered();
+  cancelDelivered(by: LoopAwaitable | null): void {
+    this.owner.cancelDelivered(by);
   }
 
   toString(): string {

@@ -9,6 +9,7 @@ import {
   InvalidStateError,
   isCancelled,
   isExitError,
+  logger,
   repr,
   RuntimeError,
   threadState,
@@ -273,7 +274,7 @@ export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwn
 
   private cancelUnstarted(end: () => void): void {
     this.mustCancel = false;
-    this.cancelDelivered();
+    this.cancelDelivered(null);
     end();
   }
 
@@ -335,8 +336,8 @@ export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwn
   }
 
   /** Internal. */
-  cancelDelivered(): void {
-    this.cancelSignal?.delivered();
+  cancelDelivered(by: LoopAwaitable | null): void {
+    this.cancelSignal?.delivered(by);
   }
 
   /** Internal. */
@@ -370,8 +371,18 @@ export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwn
     } else if (hasBrand(value, 'Future') || hasBrand(value, 'Operation')) {
       this.fail(new TypeError(`a coroutine must not return ${repr(value)}: await it`));
     } else {
+      if (this.scheduler.getDebug()) this.reportSwallowedCancel();
       this.succeed(value as T);
     }
+  }
+
+  /** `catch` catches everything: a task that was asked to end, and went on to return a result as if it had not been, is worth a word. */
+  private reportSwallowedCancel(): void {
+    const signal = this.cancelSignal;
+    if (signal === null || !signal.thrown || signal.requests === 0) return;
+    logger.warning(
+      `${this.getName()} has caught its CancelledError and returned a result: throw it again, or call uncancel() if that was meant`,
+    );
   }
 
   /** Internal: the coroutine threw. */
