@@ -14,4 +14,14 @@ export {
   type SelectorMap,
 } from './selector.js';
 export { SelectorIo } from './selector-io.js';
-export { addReader, addWriter, removeReader, removeWriter } from '@tsyncio/socket';
+export {
+  addReader,
+  addWriter,
+  removeReader,
+  removeWriter,
+  sockAccept,
+  sockConnect,
+  sockRecv,
+  sockRecvInto,
+  sockSendall,
+} from '@tsyncio/socket';

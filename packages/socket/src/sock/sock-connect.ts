@@ -1,0 +1,42 @@
+import {
+  failedOperation,
+  type CoroutineGenerator,
+  type Operation,
+  operation,
+  type TaskLoop,
+} from '@tsyncio/futures-tasks';
+
+import type { AddressLike } from '../address.js';
+import { AF_INET, AF_INET6 } from '../constants.js';
+import type { ConnectIo, WatchIo } from '../ports.js';
+import type { Socket } from '../socket.js';
+import { checkSocket } from './sock-operation.js';
+
+/**
+ * Connects a socket. asyncio: `loop.sock_connect`.
+ *
+ * Cancelled while it waits, the socket stays open and the kernel goes on connecting: close it. In every case the socket stays the caller's.
+ *
+ * @param address - A host that is no IP literal, or a port that is a name of a service, is resolved for the family and protocol of the
+ *   socket, and the first result is tried. A Unix address is taken as it is.
+ * @throws Through the operation: OSError naming the address (`connect ECONNREFUSED 127.0.0.1:80`, `ENOENT` for a missing Unix path);
+ *   GaiError if the host cannot be resolved or does not fit the family; the rest as `sockRecv`.
+ */
+export function sockConnect(loop: TaskLoop<WatchIo & ConnectIo>, sock: Socket, address: AddressLike): Operation<void> {
+  try {
+    checkSocket(loop, sock);
+  } catch (error) {
+    return failedOperation(loop, error);
+  }
+  return operation(loop, connect(loop, sock, address));
+}
+
+function* connect(loop: TaskLoop<ConnectIo>, sock: Socket, address: AddressLike): CoroutineGenerator<void> {
+  const { family } = sock;
+  const target = family === AF_INET || family === AF_INET6 ? yield* resolved(loop, sock, address) : address;
+  yield* loop.backend.connect(loop, sock, target);
+}
+
+function* resolved(_loop: TaskLoop<ConnectIo>, _sock: Socket, address: AddressLike): CoroutineGenerator<AddressLike> {
+  return address;
+}
