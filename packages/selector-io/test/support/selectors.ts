@@ -1,0 +1,17 @@
+import { TaskLoop } from '@tsyncio/futures-tasks';
+import { EpollSelector, type Selector, SelectorIo } from '@tsyncio/selector-io';
+
+/** Makes a loop over a fresh selector. */
+export type MakeLoop = () => TaskLoop<SelectorIo>;
+
+/** The selectors that this machine can run, by name. */
+export const selectors: readonly (readonly [name: string, make: () => Selector])[] = [
+  ['EpollSelector', () => new EpollSelector()],
+];
+
+/** The tests that `body` declares, in a block for each selector. */
+export function eachSelector(body: (makeLoop: MakeLoop, name: string) => void): void {
+  for (const [name, make] of selectors) {
+    describe(name, () => body(() => new TaskLoop({ backend: new SelectorIo(make()) }), name));
+  }
+}
