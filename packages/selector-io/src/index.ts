@@ -3,8 +3,11 @@
  *
  * @packageDocumentation
  */
+export { BaseSelector } from './base-selector.js';
 export { DefaultSelector } from './default-selector.js';
 export { EpollSelector } from './epoll-selector.js';
+export { PollSelector } from './poll-selector.js';
+export { SelectSelector } from './select-selector.js';
 export {
   EVENT_READ,
   EVENT_WRITE,

@@ -40,6 +40,12 @@ export class KeyTable {
     return key;
   }
 
+  /** Stores a key under its descriptor, in the place of an earlier one. */
+  put(key: SelectorKey): SelectorKey {
+    this.byFd.set(key.fd, key);
+    return key;
+  }
+
   /** @throws ValueError after `close`. */
   checkOpen(): void {
     if (this.closed) throw new ValueError('the selector is closed');
