@@ -15,6 +15,8 @@ const LONGEST_WAIT = 0x7fffffff / 1000;
  */
 export abstract class BaseSelector implements Selector {
   private readonly table = new KeyTable();
+  /** The keys by descriptor. What the kernel reports and is not here is nobody's business any more. */
+  protected readonly keys: ReadonlyMap<number, SelectorKey> = this.table.byFd;
 
   /** The system call that waits, for the errors. */
   protected abstract readonly syscall: string;
@@ -88,16 +90,6 @@ export abstract class BaseSelector implements Selector {
   }
 
   // ---- For the subclasses ---------------------------------------------------------------------------------------------------------
-
-  /** The key of a descriptor; undefined if it is not registered, even if the kernel has just reported it. */
-  protected keyOf(fd: number): SelectorKey | undefined {
-    return this.table.byFd.get(fd);
-  }
-
-  /** How many descriptors are registered. */
-  protected get size(): number {
-    return this.table.byFd.size;
-  }
 
   /** @throws ValueError after `close`. */
   protected checkOpen(): void {

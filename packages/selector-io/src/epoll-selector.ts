@@ -39,13 +39,14 @@ export class EpollSelector extends BaseSelector {
 
   protected wait(seconds: number): number {
     // As many events as there can be, so that one call takes them all; at least one, as the kernel demands.
-    return this.open().wait(Math.max(this.size, 1), Math.ceil(seconds * 1000));
+    return this.open().wait(Math.max(this.keys.size, 1), Math.ceil(seconds * 1000));
   }
 
   protected report(ready: number, visit: (key: SelectorKey, events: number) => void): void {
+    const { keys } = this;
     const epoll = this.epoll!;
     for (let i = 0; i < ready; i++) {
-      const key = this.keyOf(epoll.fdAt(i));
+      const key = keys.get(epoll.fdAt(i));
       if (key === undefined) continue;
       const bits = epoll.bitsAt(i);
       // Errors and hang-up are neither: they make both directions ready.

@@ -6,6 +6,7 @@
 export { BaseSelector } from './base-selector.js';
 export { DefaultSelector } from './default-selector.js';
 export { EpollSelector } from './epoll-selector.js';
+export { KqueueSelector } from './kqueue-selector.js';
 export { PollSelector } from './poll-selector.js';
 export { SelectSelector } from './select-selector.js';
 export {

@@ -34,12 +34,13 @@ export class PollSelector extends BaseSelector {
   }
 
   protected report(ready: number, visit: (key: SelectorKey, events: number) => void): void {
+    const { keys } = this;
     const list = this.list!;
     for (let i = 0, left = ready; left > 0 && i < list.length; i++) {
       const bits = list.bitsAt(i);
       if (bits === 0) continue;
       left--;
-      const key = this.keyOf(list.fdAt(i));
+      const key = keys.get(list.fdAt(i));
       if (key === undefined) continue;
       // Errors, hang-up and "not open" are neither: they make both directions ready.
       const mask = ((bits & ~POLLIN) !== 0 ? EVENT_WRITE : 0) | ((bits & ~POLLOUT) !== 0 ? EVENT_READ : 0);

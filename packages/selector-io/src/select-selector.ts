@@ -42,6 +42,7 @@ export class SelectSelector extends BaseSelector {
   }
 
   protected report(ready: number, visit: (key: SelectorKey, events: number) => void): void {
+    const { keys } = this;
     const sets = this.sets!;
     for (let word = 0, left = ready; left > 0 && word < FD_SETSIZE / 32; word++) {
       const readable = sets.readable(word);
@@ -50,7 +51,7 @@ export class SelectSelector extends BaseSelector {
         const bit = bits & -bits;
         const mask = ((readable & bit) !== 0 ? EVENT_READ : 0) | ((writable & bit) !== 0 ? EVENT_WRITE : 0);
         left -= mask === (EVENT_READ | EVENT_WRITE) ? 2 : 1;
-        const key = this.keyOf(32 * word + 31 - Math.clz32(bit));
+        const key = keys.get(32 * word + 31 - Math.clz32(bit));
         if (key !== undefined && (mask & key.events) !== 0) visit(key, mask & key.events);
       }
     }
