@@ -22,6 +22,7 @@ import { connect } from './connect.js';
 import { EpollSelector } from './epoll-selector.js';
 import { EVENT_READ, EVENT_WRITE, type Selector, type SelectorKey } from './selector.js';
 import { SelectorChannel } from './selector-channel.js';
+import { SelectorStreamChannel } from './stream-channel.js';
 import { Watch } from './watch.js';
 
 /** A selector that can hand out events without making a list of them. */
@@ -171,7 +172,7 @@ export class SelectorIo implements StreamIo, AcceptIo, ConnectIo, WatchIo {
       throw new RuntimeError(`descriptor ${fd} is used by a transport already`);
     }
     socket.setblocking(false); // throws for a closed socket
-    const channel = new SelectorChannel(this, socket, sink, loop);
+    const channel = new SelectorStreamChannel(this, socket, sink, loop);
     const old = this.watches.get(fd);
     // A reader or writer of the user's gives way, as in asyncio, where the transport's replaces it.
     if (old !== undefined) this.drop(old);

@@ -10,8 +10,12 @@ export { ipVersion } from './native/ip.js';
 export type {
   AcceptIo,
   Acceptor,
+  Channel,
   ConnectIo,
   ConnectLoop,
+  DatagramChannel,
+  DatagramIo,
+  DatagramSink,
   StreamChannel,
   StreamIo,
   StreamSink,

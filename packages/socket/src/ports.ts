@@ -45,22 +45,32 @@ export interface StreamSink {
 }
 
 /**
- * An open byte stream on a descriptor that the channel owns until `close`.
+ * What is open on a descriptor that the channel owns until `close`.
  *
  * Methods other than `close` must not be called after `close`; `fd` is -1 then.
  */
-export interface StreamChannel {
+export interface Channel {
   /** The descriptor; -1 once closed. */
   readonly fd: number;
+  /** Begins to read; idempotent. A channel is opened not reading. Throws OSError if the descriptor cannot be watched any more. */
+  startReading(): void;
+  /** Stops reading; idempotent. What has arrived stays in the kernel (or the backend) for the next `startReading`. */
+  stopReading(): void;
+  /** Asks for `onWritable`; idempotent. Stop it as soon as nothing is left to send, otherwise it is called every iteration. */
+  watchWritable(): void;
+  /** Ends `onWritable`; idempotent. */
+  unwatchWritable(): void;
+  /** Stops everything and closes the descriptor, once; idempotent. Never throws. */
+  close(): void;
+}
+
+/** An open byte stream. */
+export interface StreamChannel extends Channel {
   /**
    * Bytes that `write` took and the kernel did not yet: part of the write buffer, lost by `close`. Always 0 on a readiness
    * backend. When it falls to 0, `onWritable` is called if watched.
    */
   readonly unsent: number;
-  /** Begins to read; idempotent. A channel is opened not reading. Throws OSError if the descriptor cannot be watched any more. */
-  startReading(): void;
-  /** Stops reading; idempotent. What has arrived stays in the kernel (or the backend) for the next `startReading`. */
-  stopReading(): void;
   /**
    * Writes what can be written now. Never waits and keeps no reference to `data`.
    *
@@ -70,14 +80,8 @@ export interface StreamChannel {
   write(data: Uint8Array): number;
   /** As `write`, for several chunks in one system call. Returns the bytes taken over all chunks, which may be any prefix. */
   writev(chunks: readonly Uint8Array[]): number;
-  /** Asks for `onWritable`; idempotent. Stop it as soon as nothing is left to write, otherwise it is called every iteration. */
-  watchWritable(): void;
-  /** Ends `onWritable`; idempotent. */
-  unwatchWritable(): void;
   /** Sends the end of stream after what was written. Throws OSError (`ENOTCONN`). */
   shutdownWrite(): void;
-  /** Stops everything and closes the descriptor, once; idempotent. Never throws. */
-  close(): void;
 }
 
 /** Byte streams: what TCP and Unix stream transports are made of. */
@@ -91,6 +95,47 @@ export interface StreamIo extends IoBackend {
    * @throws OSError if the descriptor is closed (the socket stays the caller's).
    */
   openStream(socket: Socket, sink: StreamSink, loop: HandleOwner): StreamChannel;
+}
+
+/** The owner of an open datagram socket (a transport), as its channel sees it. */
+export interface DatagramSink {
+  /**
+   * A datagram arrived, perhaps an empty one. The receiver owns the memory: nobody writes to it again.
+   *
+   * @param peer - Who sent it; null for a sender without an address (Unix).
+   */
+  onDatagram(data: Buffer, peer: Address | null): unknown;
+  /** Receiving failed (`ECONNREFUSED`: an earlier datagram had no receiver). The channel goes on. */
+  onError(error: OSError): unknown;
+  /** More can be sent. Called at most once per iteration, from `watchWritable` until `unwatchWritable`. */
+  onWritable(): unknown;
+  /** True once the owner has begun to close: from then on user code may watch the descriptor (READER-08). */
+  isClosing(): boolean;
+}
+
+/** An open datagram socket. */
+export interface DatagramChannel extends Channel {
+  /**
+   * Sends one datagram now, or not at all. Never waits and keeps no reference to `data`.
+   *
+   * @param address - Null on a connected socket.
+   * @returns false when it would block.
+   * @throws OSError if the kernel refuses it (`EMSGSIZE`, `ECONNREFUSED`); TypeError, ValueError or GaiError for an address that is none of
+   *   the family.
+   */
+  send(data: Uint8Array, address: AddressLike | null): boolean;
+}
+
+/** Datagrams: UDP and Unix. */
+export interface DatagramIo extends IoBackend {
+  /**
+   * Opens a channel on a datagram socket and takes ownership of it. The socket is made non-blocking. The sink's callbacks run in the async
+   * context of this call.
+   *
+   * @throws RuntimeError if a channel of this backend already uses the descriptor (the socket stays the caller's).
+   * @throws OSError if the descriptor is closed (the socket stays the caller's).
+   */
+  openDatagram(socket: Socket, sink: DatagramSink, loop: HandleOwner): DatagramChannel;
 }
 
 /** What `startAccepting` returns. */

@@ -1,30 +1,23 @@
-import { Handle, hasBrand, isExitError, isOSError, logger, repr, RuntimeError, type Job } from '@tsyncio/core';
+import { isExitError, logger, RuntimeError } from '@tsyncio/core';
 import type { Future, TaskLoop } from '@tsyncio/futures-tasks';
 import type { Address, Socket, StreamChannel, StreamIo, StreamSink } from '@tsyncio/socket';
 
 import { checkBytes, checkPieces } from './bytes.js';
-import { FlowControlledTransport } from './flow-control.js';
 import {
   isBufferedProtocol,
   type BufferedProtocolCallbacks,
   type ProtocolCallbacks,
   type StreamProtocol,
 } from './protocol.js';
+import { isPromise, SocketTransport } from './socket-transport.js';
 import { setNodelay } from './tcp-nodelay.js';
-import { TransportSocket } from './transport-socket.js';
 import { WriteBuffer } from './write-buffer.js';
 
 const READ_FAILED = 'Fatal read error on socket transport';
 const WRITE_FAILED = 'Fatal write error on socket transport';
 
-type ProtocolCall =
-  'dataReceived' | 'getBuffer' | 'bufferUpdated' | 'eofReceived' | 'pauseWriting' | 'resumeWriting' | 'connectionLost';
-
 /** The callbacks whose failure ends the connection. */
-const DATA_CALLS: readonly ProtocolCall[] = ['dataReceived', 'getBuffer', 'bufferUpdated', 'eofReceived'];
-
-/** From so many writes to a lost connection on, each one is warned about. */
-const WRITES_TO_WARN = 5;
+const DATA_CALLS: readonly string[] = ['dataReceived', 'getBuffer', 'bufferUpdated', 'eofReceived'];
 
 /** Whoever counts the connections that it has accepted: a server. */
 export interface TransportOwner {
@@ -47,30 +40,17 @@ export interface StreamTransportOptions {
  * The transport of byte streams, TCP and Unix: protocol callbacks, write buffer and flow control over a channel of any backend.
  * asyncio: `_SelectorSocketTransport`.
  *
- * Its life: made (`connectionMade` is queued), open, closing (`close` was called, the buffer is being sent), lost (`connectionLost` is
- * queued or running; writes are ignored), closed (the descriptor is gone, there is no protocol).
- *
  * Users get it from `createConnection` and `createServer`, as a {@link Transport}.
  */
-export class StreamTransport extends FlowControlledTransport implements StreamSink {
+export class StreamTransport extends SocketTransport<StreamProtocol> implements StreamSink {
   /** Internal: see {@link StreamSink}. */
   buffered: boolean;
-  /** Null once closed. */
-  private protocol: StreamProtocol | null;
-  private readonly channel: StreamChannel;
+  protected readonly readFailed = READ_FAILED;
+  protected override readonly channel: StreamChannel;
   private readonly owner: TransportOwner | null;
-  /** Calls the protocol in the async context in which the transport was made, when that is not the current one. */
-  private readonly scope: Handle;
   /** What the kernel did not take; null while there is nothing, so that a write can go to the kernel at once. */
   private output: WriteBuffer | null = null;
-  private paused = false;
   private eofWritten = false;
-  private closing = false;
-  /** Above 0 once the connection is lost: one more than the writes that came after. */
-  private lostWrites = 0;
-  /** What `connectionLost` will be told. */
-  private lostError: unknown = null;
-  private socketView: TransportSocket | null = null;
 
   /**
    * Takes over a connected socket. The protocol's callbacks run in the async context of this call.
@@ -79,48 +59,23 @@ export class StreamTransport extends FlowControlledTransport implements StreamSi
    *   socket stays the caller's.
    */
   constructor(
-    private readonly loop: TaskLoop<StreamIo>,
-    private readonly socket: Socket,
+    loop: TaskLoop<StreamIo>,
+    socket: Socket,
     protocol: StreamProtocol,
     options: StreamTransportOptions = {},
   ) {
-    super({
-      sockname: nameOrNull(socket, 'getsockname'),
-      peername: options.peername ?? nameOrNull(socket, 'getpeername'),
-    });
-    checkProtocol('protocol', protocol);
-    this.protocol = protocol;
+    super(loop, socket, protocol, options.peername);
     this.buffered = isBufferedProtocol(protocol);
     setNodelay(socket);
-    const connectionMade = protocol.connectionMade?.bind(protocol);
-    const made = connectionMade === undefined ? null : new Handle(connectionMade, [this], loop);
-    this.scope = new Handle(runInScope, [this], loop);
     this.channel = loop.backend.openStream(socket, this, loop);
     this.owner = options.owner ?? null;
     this.owner?.attach(this);
-    if (made !== null) loop.enqueue(made);
-    // Nothing may be received before connectionMade was called.
-    loop.enqueue(new Beginning(this, options.waiter ?? null));
+    this.begin(options.waiter ?? null);
   }
 
-  protected override lookUp(name: string): unknown {
-    return name === 'socket' ? (this.socketView ??= new TransportSocket(this.socket)) : super.lookUp(name);
-  }
-
-  /** As {@link BaseTransport.setProtocol}; without effect once the connection is lost. */
   override setProtocol(protocol: StreamProtocol): void {
-    checkProtocol('setProtocol', protocol);
-    if (this.protocol === null) return;
-    this.protocol = protocol;
-    this.buffered = isBufferedProtocol(protocol);
-  }
-
-  override getProtocol(): StreamProtocol | null {
-    return this.protocol;
-  }
-
-  override isClosing(): boolean {
-    return this.closing;
+    super.setProtocol(protocol);
+    if (this.protocol !== null) this.buffered = isBufferedProtocol(protocol);
   }
 
   // ---- Receiving ------------------------------------------------------------------------------------------------------------
@@ -141,16 +96,6 @@ export class StreamTransport extends FlowControlledTransport implements StreamSi
     this.paused = false;
     this.startReading();
     if (this.loop.getDebug()) logger.debug(`${String(this)} resumes reading`);
-  }
-
-  /** Internal: begins to receive unless the protocol has other plans. */
-  startReading(): void {
-    if (this.closing || this.paused) return;
-    try {
-      this.channel.startReading();
-    } catch (error) {
-      this.fatalError(error, READ_FAILED);
-    }
   }
 
   /** Internal. */
@@ -315,26 +260,11 @@ export class StreamTransport extends FlowControlledTransport implements StreamSi
     this.maybeResumeProtocol();
     if (this.lostWrites > 0 || this.hasOutput()) return;
     channel.unwatchWritable();
-    if (this.closing) {
-      this.lostWrites = 1;
-      this.callConnectionLost();
-    } else if (this.eofWritten) {
-      this.shutdownWrite();
-    }
+    if (this.closing) this.loseNow();
+    else if (this.eofWritten) this.shutdownWrite();
   }
 
   // ---- Ending ---------------------------------------------------------------------------------------------------------------
-
-  override close(): void {
-    if (this.closing) return;
-    this.closing = true;
-    this.channel.stopReading();
-    if (!this.hasOutput()) this.lose(null);
-  }
-
-  override abort(): void {
-    this.forceClose(null);
-  }
 
   /** `<StreamTransport fd=7 read=polling write=<idle, bufsize=0>>`, also with `closing` or `closed`. */
   override toString(): string {
@@ -349,13 +279,16 @@ export class StreamTransport extends FlowControlledTransport implements StreamSi
 
   // ---- Private --------------------------------------------------------------------------------------------------------------
 
-  private hasOutput(): boolean {
+  protected override hasOutput(): boolean {
     return this.output !== null || this.channel.unsent > 0;
   }
 
-  private ignoreWrite(): void {
-    if (this.lostWrites >= WRITES_TO_WARN) logger.warning('socket.send() raised exception.');
-    this.lostWrites++;
+  protected override discardOutput(): void {
+    this.output = null;
+  }
+
+  protected override ended(): void {
+    this.owner?.detach(this);
   }
 
   private shutdownWrite(): void {
@@ -366,126 +299,12 @@ export class StreamTransport extends FlowControlledTransport implements StreamSi
     }
   }
 
-  /** The connection cannot go on. What the network does is no news; anything else is reported. */
-  private fatalError(error: unknown, message: string, protocol = this.protocol): void {
-    if (isOSError(error)) {
-      if (this.loop.getDebug()) logger.debug(`${String(this)}: ${message}: ${String(error)}`);
-    } else {
-      this.loop.callExceptionHandler({ message, exception: error, transport: this, protocol });
-    }
-    this.forceClose(error);
-  }
-
-  private forceClose(error: unknown): void {
-    if (this.lostWrites > 0) return;
-    this.output = null;
-    this.channel.unwatchWritable();
-    if (!this.closing) {
-      this.closing = true;
-      this.channel.stopReading();
-    }
-    this.lose(error);
-  }
-
-  private lose(error: unknown): void {
-    this.lostWrites = 1;
-    this.lostError = error;
-    this.loop.enqueue(this.scope);
-  }
-
-  /** What {@link scope} runs: `connectionLost` from the ready queue, or `pauseWriting` in the middle of a write. Internal. */
-  scoped(): void {
-    if (this.lostWrites > 0) this.callConnectionLost();
-    else this.callFlowControl('pauseWriting');
-  }
-
-  private callConnectionLost(): void {
-    const protocol = this.protocol!;
-    try {
-      const result = protocol.connectionLost?.(this.lostError as Error | null);
-      if (isPromise(result)) this.adopt(result, 'connectionLost', protocol);
-    } catch (error) {
-      this.protocolFailed(error, 'connectionLost', protocol);
-    } finally {
-      this.channel.close();
-      this.protocol = null;
-      this.owner?.detach(this);
-    }
-  }
-
-  protected override callPauseWriting(): void {
-    this.scope.run();
-  }
-
-  protected override callResumeWriting(): void {
-    this.callFlowControl('resumeWriting');
-  }
-
-  private callFlowControl(callback: 'pauseWriting' | 'resumeWriting'): void {
-    const protocol = this.protocol!;
-    try {
-      const result = protocol[callback]?.();
-      if (isPromise(result)) this.adopt(result, callback, protocol);
-    } catch (error) {
-      this.protocolFailed(error, callback, protocol);
-    }
-  }
-
-  /** A callback was an async function: its step belongs to the callback, its failure counts as a thrown error. */
-  private adopt(promise: PromiseLike<unknown>, callback: ProtocolCall, protocol: StreamProtocol): void {
-    this.loop.beginStep();
-    promise.then(undefined, (error: unknown) => {
-      if (isExitError(error)) this.loop.abortRun(error);
-      else this.protocolFailed(error, callback, protocol);
-    });
-  }
-
-  /** Reports what a callback threw. Without the data callbacks the connection makes no sense; the others leave it as it is. */
-  private protocolFailed(error: unknown, callback: ProtocolCall, protocol: StreamProtocol): void {
-    if (isExitError(error)) throw error;
-    if (DATA_CALLS.includes(callback)) {
+  /** Without the data callbacks the connection makes no sense; the others leave it as it is. */
+  protected override protocolFailed(error: unknown, callback: string, protocol: StreamProtocol): void {
+    if (DATA_CALLS.includes(callback) && !isExitError(error)) {
       this.fatalError(error, `Fatal error: protocol.${callback}() call failed.`, protocol);
-      return;
+    } else {
+      super.protocolFailed(error, callback, protocol);
     }
-    const message = `protocol.${callback}() failed`;
-    this.loop.callExceptionHandler({ message, exception: error, transport: this, protocol });
-  }
-}
-
-/** Behind `connectionMade` in the queue: reading begins, then whoever made the transport goes on. */
-class Beginning implements Job {
-  constructor(
-    private readonly transport: StreamTransport,
-    private readonly waiter: Future<void> | null,
-  ) {}
-
-  run(): void {
-    this.transport.startReading();
-    const { waiter } = this;
-    if (waiter !== null && !waiter.done()) waiter.setResult(undefined);
-  }
-}
-
-function runInScope(transport: StreamTransport): void {
-  transport.scoped();
-}
-
-/** A promise of an async callback. Futures and operations of ours are no such thing: what becomes of them is seen to elsewhere. */
-function isPromise(value: unknown): value is PromiseLike<unknown> {
-  if (typeof value !== 'object' || value === null) return false;
-  if (typeof (value as { then?: unknown }).then !== 'function') return false;
-  return !hasBrand(value, 'Future') && !hasBrand(value, 'Operation');
-}
-
-function checkProtocol(method: string, protocol: unknown): asserts protocol is StreamProtocol {
-  if (typeof protocol === 'object' && protocol !== null && !isPromise(protocol)) return;
-  throw new TypeError(`${method}: a protocol must be an object with callbacks, got ${repr(protocol)}`);
-}
-
-function nameOrNull(socket: Socket, method: 'getsockname' | 'getpeername'): Address | null {
-  try {
-    return socket[method]();
-  } catch {
-    return null;
   }
 }

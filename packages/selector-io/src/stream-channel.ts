@@ -1,0 +1,95 @@
+import type { HandleOwner } from '@tsyncio/core';
+import { SHUT_WR, type Socket, type StreamChannel, type StreamSink } from '@tsyncio/socket';
+import { GATHER_MAX, systemError, WOULD_BLOCK } from '@tsyncio/socket/native';
+
+import { SelectorChannel } from './selector-channel.js';
+import type { SelectorIo } from './selector-io.js';
+
+/** From this many bytes in one receive on, the next one is offered the larger block. */
+const LARGE_READ = 16 * 1024;
+
+/** A byte stream on a non-blocking socket. */
+export class SelectorStreamChannel extends SelectorChannel implements StreamChannel {
+  private large = false;
+
+  constructor(
+    io: SelectorIo,
+    socket: Socket,
+    private readonly sink: StreamSink,
+    loop: HandleOwner,
+  ) {
+    super(io, socket, sink, loop);
+  }
+
+  get unsent(): number {
+    return 0;
+  }
+
+  write(data: Uint8Array): number {
+    if (data.length === 0) return 0;
+    return written(this.io.calls.send(this.fd, data, 0), 'send');
+  }
+
+  writev(chunks: readonly Uint8Array[]): number {
+    let total = 0;
+    for (let from = 0; from < chunks.length; from += GATHER_MAX) {
+      const n = written(this.io.calls.gather(this.fd, chunks, from), 'sendmsg');
+      total += n;
+      if (n < lengthOf(chunks, from)) break;
+    }
+    return total;
+  }
+
+  shutdownWrite(): void {
+    this.socket.shutdown(SHUT_WR);
+  }
+
+  protected override receive(): unknown {
+    return this.sink.buffered ? this.readIntoSink() : this.readBlock();
+  }
+
+  protected override writable(): unknown {
+    return this.sink.onWritable();
+  }
+
+  private readBlock(): unknown {
+    const { io } = this;
+    const blocks = this.large ? io.largeBlocks : io.blocks;
+    const room = blocks.room();
+    const n = io.calls.recv(this.fd, blocks.address, room, 0);
+    if (n <= 0) return this.ended(n);
+    this.large = n >= LARGE_READ;
+    return this.sink.onData(blocks.take(n));
+  }
+
+  private readIntoSink(): unknown {
+    const { sink } = this;
+    const buffer = sink.getBuffer(-1);
+    if (buffer === null || this.fd < 0) return undefined;
+    const n = this.io.calls.recvInto(this.fd, buffer, buffer.length, 0);
+    return n > 0 ? sink.onBuffer(n) : this.ended(n);
+  }
+
+  /** Nothing was received: the end of the stream, an error, or a false alarm. */
+  private ended(n: number): unknown {
+    if (n === WOULD_BLOCK) return undefined;
+    this.stopReading();
+    if (n === 0) return this.sink.onEof();
+    this.unwatchWritable();
+    return this.sink.onError(systemError(n, 'recv'));
+  }
+}
+
+function written(n: number, syscall: string): number {
+  if (n >= 0) return n;
+  if (n === WOULD_BLOCK) return 0;
+  throw systemError(n, syscall);
+}
+
+/** Bytes in the chunks that one `gather` takes. */
+function lengthOf(chunks: readonly Uint8Array[], from: number): number {
+  let length = 0;
+  const end = Math.min(from + GATHER_MAX, chunks.length);
+  for (let i = from; i < end; i++) length += chunks[i]!.length;
+  return length;
+}

@@ -1,0 +1,245 @@
+import { Handle, hasBrand, isExitError, isOSError, logger, repr, type IoBackend, type Job } from '@tsyncio/core';
+import type { Future, TaskLoop } from '@tsyncio/futures-tasks';
+import type { Address, Channel, Socket } from '@tsyncio/socket';
+
+import { FlowControlledTransport } from './flow-control.js';
+import type { BaseProtocolCallbacks } from './protocol.js';
+import { TransportSocket } from './transport-socket.js';
+
+/** From so many writes to a lost connection on, each one is warned about. */
+const WRITES_TO_WARN = 5;
+
+/** The callbacks that the base class calls: those of any protocol, whatever its kind of transport. */
+type AnyProtocol = BaseProtocolCallbacks<never>;
+
+/**
+ * What the transports over a socket have in common, whatever the socket carries: a protocol, a channel, flow control, and an end. asyncio:
+ * `_SelectorTransport`.
+ *
+ * Its life: made (`connectionMade` is queued), open, closing (`close` was called, the buffer is being sent), lost (`connectionLost` is
+ * queued or running; writes are ignored), closed (the descriptor is gone, there is no protocol).
+ */
+export abstract class SocketTransport<P extends AnyProtocol> extends FlowControlledTransport {
+  /** Null once closed. */
+  protected protocol: P | null;
+  protected abstract readonly channel: Channel;
+  protected closing = false;
+  /** Above 0 once the connection is lost: one more than the writes that came after. */
+  protected lostWrites = 0;
+  protected paused = false;
+  /** Calls the protocol in the async context in which the transport was made, when that is not the current one. */
+  private readonly scope: Handle;
+  /** What `connectionLost` will be told. */
+  private lostError: unknown = null;
+  private socketView: TransportSocket | null = null;
+
+  /** A subclass opens its channel after this, and calls {@link begin}. */
+  protected constructor(
+    protected readonly loop: TaskLoop<IoBackend>,
+    private readonly socket: Socket,
+    protocol: P,
+    peername: Address | null | undefined,
+  ) {
+    super({
+      sockname: nameOrNull(socket, 'getsockname'),
+      peername: peername ?? nameOrNull(socket, 'getpeername'),
+    });
+    checkProtocol('protocol', protocol);
+    this.protocol = protocol;
+    this.scope = new Handle(runInScope, [this], loop);
+  }
+
+  /** The channel is open: `connectionMade`, then reading begins, then whoever made the transport goes on, in this order. */
+  protected begin(waiter: Future<void> | null): void {
+    const { loop, protocol } = this;
+    const connectionMade = protocol!.connectionMade?.bind(protocol);
+    if (connectionMade !== undefined) loop.enqueue(new Handle(connectionMade, [this as never], loop));
+    loop.enqueue(new Beginning(this, waiter));
+  }
+
+  protected override lookUp(name: string): unknown {
+    return name === 'socket' ? (this.socketView ??= new TransportSocket(this.socket)) : super.lookUp(name);
+  }
+
+  /** As {@link BaseTransport.setProtocol}; without effect once the connection is lost. */
+  override setProtocol(protocol: P): void {
+    checkProtocol('setProtocol', protocol);
+    if (this.protocol !== null) this.protocol = protocol;
+  }
+
+  override getProtocol(): P | null {
+    return this.protocol;
+  }
+
+  override isClosing(): boolean {
+    return this.closing;
+  }
+
+  /** Internal: begins to receive unless the protocol has other plans. */
+  startReading(): void {
+    if (this.closing || this.paused) return;
+    try {
+      this.channel.startReading();
+    } catch (error) {
+      this.fatalError(error, this.readFailed);
+    }
+  }
+
+  // ---- Ending ---------------------------------------------------------------------------------------------------------------
+
+  override close(): void {
+    if (this.closing) return;
+    this.closing = true;
+    this.channel.stopReading();
+    if (!this.hasOutput()) this.lose(null);
+  }
+
+  override abort(): void {
+    this.forceClose(null);
+  }
+
+  /** Whether something waits to be sent. */
+  protected abstract hasOutput(): boolean;
+
+  /** Forgets what waits to be sent. */
+  protected abstract discardOutput(): void;
+
+  /** The message of a report about receiving. */
+  protected abstract readonly readFailed: string;
+
+  /** The buffer was sent while closing. */
+  protected loseNow(): void {
+    this.lostWrites = 1;
+    this.callConnectionLost();
+  }
+
+  /** The connection cannot go on. What the network does is no news; anything else is reported. */
+  protected fatalError(error: unknown, message: string, protocol: AnyProtocol | null = this.protocol): void {
+    if (isOSError(error)) {
+      if (this.loop.getDebug()) logger.debug(`${String(this)}: ${message}: ${String(error)}`);
+    } else {
+      this.loop.callExceptionHandler({ message, exception: error, transport: this, protocol });
+    }
+    this.forceClose(error);
+  }
+
+  private forceClose(error: unknown): void {
+    if (this.lostWrites > 0) return;
+    this.discardOutput();
+    this.channel.unwatchWritable();
+    if (!this.closing) {
+      this.closing = true;
+      this.channel.stopReading();
+    }
+    this.lose(error);
+  }
+
+  private lose(error: unknown): void {
+    this.lostWrites = 1;
+    this.lostError = error;
+    this.loop.enqueue(this.scope);
+  }
+
+  /** The connection is lost and `connectionLost` has returned. */
+  protected ended(): void {}
+
+  /** A write to a lost connection. */
+  protected ignoreWrite(): void {
+    if (this.lostWrites >= WRITES_TO_WARN) logger.warning('socket.send() raised exception.');
+    this.lostWrites++;
+  }
+
+  // ---- Calling the protocol -------------------------------------------------------------------------------------------------
+
+  /** What {@link scope} runs: `connectionLost` from the ready queue, or `pauseWriting` in the middle of a write. Internal. */
+  scoped(): void {
+    if (this.lostWrites > 0) this.callConnectionLost();
+    else this.callFlowControl('pauseWriting');
+  }
+
+  private callConnectionLost(): void {
+    const protocol = this.protocol!;
+    try {
+      const result = protocol.connectionLost?.(this.lostError as Error | null);
+      if (isPromise(result)) this.adopt(result, 'connectionLost', protocol);
+    } catch (error) {
+      this.protocolFailed(error, 'connectionLost', protocol);
+    } finally {
+      this.channel.close();
+      this.protocol = null;
+      this.ended();
+    }
+  }
+
+  protected override callPauseWriting(): void {
+    this.scope.run();
+  }
+
+  protected override callResumeWriting(): void {
+    this.callFlowControl('resumeWriting');
+  }
+
+  private callFlowControl(callback: 'pauseWriting' | 'resumeWriting'): void {
+    const protocol = this.protocol!;
+    try {
+      const result = protocol[callback]?.();
+      if (isPromise(result)) this.adopt(result, callback, protocol);
+    } catch (error) {
+      this.protocolFailed(error, callback, protocol);
+    }
+  }
+
+  /** A callback was an async function: its step belongs to the callback, its failure counts as a thrown error. */
+  protected adopt(promise: PromiseLike<unknown>, callback: string, protocol: AnyProtocol): void {
+    this.loop.beginStep();
+    promise.then(undefined, (error: unknown) => {
+      if (isExitError(error)) this.loop.abortRun(error);
+      else this.protocolFailed(error, callback, protocol);
+    });
+  }
+
+  /** Reports what a callback threw, and leaves the connection as it is. */
+  protected protocolFailed(error: unknown, callback: string, protocol: AnyProtocol): void {
+    if (isExitError(error)) throw error;
+    const message = `protocol.${callback}() failed`;
+    this.loop.callExceptionHandler({ message, exception: error, transport: this, protocol });
+  }
+}
+
+/** Behind `connectionMade` in the queue: reading begins, then whoever made the transport goes on. */
+class Beginning implements Job {
+  constructor(
+    private readonly transport: { startReading(): void },
+    private readonly waiter: Future<void> | null,
+  ) {}
+
+  run(): void {
+    this.transport.startReading();
+    const { waiter } = this;
+    if (waiter !== null && !waiter.done()) waiter.setResult(undefined);
+  }
+}
+
+function runInScope(transport: { scoped(): void }): void {
+  transport.scoped();
+}
+
+/** A promise of an async callback. Futures and operations of ours are no such thing: what becomes of them is seen to elsewhere. */
+export function isPromise(value: unknown): value is PromiseLike<unknown> {
+  if (typeof value !== 'object' || value === null) return false;
+  if (typeof (value as { then?: unknown }).then !== 'function') return false;
+  return !hasBrand(value, 'Future') && !hasBrand(value, 'Operation');
+}
+
+function checkProtocol(method: string, protocol: unknown): void {
+  if (typeof protocol === 'object' && protocol !== null && !isPromise(protocol)) return;
+  throw new TypeError(`${method}: a protocol must be an object with callbacks, got ${repr(protocol)}`);
+}
+
+function nameOrNull(socket: Socket, method: 'getsockname' | 'getpeername'): Address | null {
+  try {
+    return socket[method]();
+  } catch {
+    return null;
+  }
+}
