@@ -59,6 +59,6 @@ export function checkSocket(loop: SockLoop, sock: Socket): void {
 }
 
 function describe(value: unknown): string {
-  const name = typeof value === 'object' && value !== null ? (value as object).constructor?.name : undefined;
+  const name = typeof value === 'object' && value !== null ? value.constructor?.name : undefined;
   return name === undefined || name === 'Object' || name === '' ? kindOf(value) : `a ${name}`;
 }

@@ -3,7 +3,6 @@ import {
   type CoroutineGenerator,
   failedOperation,
   finishedOperation,
-  type Future,
   type Operation,
   operation,
 } from '@tsyncio/futures-tasks';
@@ -55,7 +54,7 @@ function* rest(loop: SockLoop, sock: Socket, data: Uint8Array, sent: number): Co
         backend.removeWriter(sock);
         done.setResult();
       } catch (error) {
-        fail(done, error);
+        done.setException(error);
       }
     },
     [],
@@ -68,10 +67,6 @@ function* rest(loop: SockLoop, sock: Socket, data: Uint8Array, sent: number): Co
     // Unless somebody else has registered it in the meantime.
     if (!handle.cancelled()) backend.removeWriter(sock);
   }
-}
-
-function fail(done: Future<void>, error: unknown): void {
-  done.setException(error);
 }
 
 /** How many bytes the kernel took, or null if it would block. */
