@@ -1,5 +1,4 @@
 import { AsyncResource } from 'node:async_hooks';
-import { isPromise } from 'node:util/types';
 import { AsyncStore, storeForCallback } from './async-store.js';
 import { brand, hasBrand } from './brand.js';
 import type { Context } from './context.js';
@@ -7,6 +6,7 @@ import { isExitError } from './errors.js';
 import type { Job } from './ready-queue.js';
 import { describeCallback, repr } from './repr.js';
 import { captureSource, sourcePlace, type EntryPoint } from './source-trace.js';
+import { isStep } from './step.js';
 import { threadState } from './thread-state.js';
 import type { ExceptionContext } from './exception-context.js';
 
@@ -130,7 +130,7 @@ export class Handle extends CapturedContext implements Job {
         this.store === null
           ? runInAsyncScope.call(this, invoke, undefined, this)
           : runInAsyncScope.call(this, invokeInStore, undefined, this);
-      if (typeof result === 'object' && result !== null) this.adopt(result);
+      if (typeof result === 'object' && isStep(result)) this.owner.adoptPromise(result, this);
     } catch (error) {
       if (isExitError(error)) throw error;
       this.report(error, callback, args);
@@ -171,14 +171,6 @@ export class Handle extends CapturedContext implements Job {
     }
     if (source !== null) parts.push(`created at ${sourcePlace(source)}`);
     return parts;
-  }
-
-  /**
-   * Only real promises count. A future or an operation that a callback returns is ignored, as in asyncio; and the `then` of any other object
-   * may begin something, as with a query builder.
-   */
-  private adopt(result: object): void {
-    if (isPromise(result)) this.owner.adoptPromise(result, this);
   }
 }
 

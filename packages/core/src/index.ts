@@ -5,6 +5,7 @@
  */
 export { taskOfContext, AsyncStore } from './async-store.js';
 export { brand, hasBrand } from './brand.js';
+export { checkPort } from './check-port.js';
 export { nodeClock, type Clock } from './clock.js';
 export { Context, ContextVar, Token, copyContext } from './context.js';
 export {
@@ -47,5 +48,6 @@ export { describeCallback, repr, WRAPPED, type Wrapped } from './repr.js';
 export { getRunningLoop, getRunningLoopOrNull, loopOfContext, setRunningLoop, type AnyLoop } from './running-loop.js';
 export { Scheduler, type ExceptionHandler, type SchedulerOptions } from './scheduler.js';
 export { captureSource, sourcePlace, type EntryPoint } from './source-trace.js';
+export { isStep } from './step.js';
 export { LoopConnection, LoopThreadsafe, connectLoop, type ThreadsafeCallbacks } from './threadsafe.js';
 export { threadState, type ThreadState } from './thread-state.js';

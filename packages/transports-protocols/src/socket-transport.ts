@@ -1,4 +1,4 @@
-import { Handle, hasBrand, isExitError, isOSError, logger, repr, type IoBackend, type Job } from '@tsyncio/core';
+import { Handle, isExitError, isOSError, isStep, logger, repr, type IoBackend, type Job } from '@tsyncio/core';
 import type { Future, TaskLoop } from '@tsyncio/futures-tasks';
 import type { Address, Channel, Socket } from '@tsyncio/socket';
 
@@ -161,7 +161,7 @@ export abstract class SocketTransport<P extends AnyProtocol> extends FlowControl
     const protocol = this.protocol!;
     try {
       const result = protocol.connectionLost?.(this.lostError as Error | null);
-      if (isPromise(result)) this.adopt(result, 'connectionLost', protocol);
+      if (isStep(result)) void this.adopt(result, 'connectionLost', protocol);
     } catch (error) {
       this.protocolFailed(error, 'connectionLost', protocol);
     } finally {
@@ -183,16 +183,20 @@ export abstract class SocketTransport<P extends AnyProtocol> extends FlowControl
     const protocol = this.protocol!;
     try {
       const result = protocol[callback]?.();
-      if (isPromise(result)) this.adopt(result, callback, protocol);
+      if (isStep(result)) void this.adopt(result, callback, protocol);
     } catch (error) {
       this.protocolFailed(error, callback, protocol);
     }
   }
 
-  /** A callback was an async function: its step belongs to the callback, its failure counts as a thrown error. */
-  protected adopt(promise: PromiseLike<unknown>, callback: string, protocol: AnyProtocol): void {
+  /**
+   * A callback was an async function: its step belongs to the callback, its failure counts as a thrown error.
+   *
+   * @returns what a callback of the channel hands on, so that nothing else comes before the step is over.
+   */
+  protected adopt(step: Promise<unknown>, callback: string, protocol: AnyProtocol): Promise<unknown> {
     this.loop.beginStep();
-    promise.then(undefined, (error: unknown) => {
+    return step.then(undefined, (error: unknown) => {
       if (isExitError(error)) this.loop.abortRun(error);
       else this.protocolFailed(error, callback, protocol);
     });
@@ -224,15 +228,8 @@ function runInScope(transport: { scoped(): void }): void {
   transport.scoped();
 }
 
-/** A promise of an async callback. Futures and operations of ours are no such thing: what becomes of them is seen to elsewhere. */
-export function isPromise(value: unknown): value is PromiseLike<unknown> {
-  if (typeof value !== 'object' || value === null) return false;
-  if (typeof (value as { then?: unknown }).then !== 'function') return false;
-  return !hasBrand(value, 'Future') && !hasBrand(value, 'Operation');
-}
-
 function checkProtocol(method: string, protocol: unknown): void {
-  if (typeof protocol === 'object' && protocol !== null && !isPromise(protocol)) return;
+  if (typeof protocol === 'object' && protocol !== null && !isStep(protocol)) return;
   throw new TypeError(`${method}: a protocol must be an object with callbacks, got ${repr(protocol)}`);
 }
 

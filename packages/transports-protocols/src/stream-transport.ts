@@ -1,4 +1,4 @@
-import { isExitError, logger, RuntimeError } from '@tsyncio/core';
+import { isExitError, isStep, logger, RuntimeError } from '@tsyncio/core';
 import type { Future, TaskLoop } from '@tsyncio/futures-tasks';
 import type { Address, Socket, StreamChannel, StreamIo, StreamSink } from '@tsyncio/socket';
 
@@ -9,7 +9,7 @@ import {
   type ProtocolCallbacks,
   type StreamProtocol,
 } from './protocol.js';
-import { isPromise, SocketTransport } from './socket-transport.js';
+import { SocketTransport } from './socket-transport.js';
 import { setNodelay } from './tcp-nodelay.js';
 import { WriteBuffer } from './write-buffer.js';
 
@@ -99,16 +99,16 @@ export class StreamTransport extends SocketTransport<StreamProtocol> implements 
   }
 
   /** Internal. */
-  onData(data: Buffer): void {
+  onData(data: Buffer): unknown {
     const protocol = this.protocol as ProtocolCallbacks;
     let result: unknown;
     try {
       result = protocol.dataReceived?.(data);
     } catch (error) {
       this.protocolFailed(error, 'dataReceived', protocol);
-      return;
+      return undefined;
     }
-    if (isPromise(result)) this.adopt(result, 'dataReceived', protocol);
+    return isStep(result) ? this.adopt(result, 'dataReceived', protocol) : undefined;
   }
 
   /** Internal. */
@@ -127,20 +127,20 @@ export class StreamTransport extends SocketTransport<StreamProtocol> implements 
   }
 
   /** Internal. */
-  onBuffer(nbytes: number): void {
+  onBuffer(nbytes: number): unknown {
     const protocol = this.protocol as BufferedProtocolCallbacks;
     let result: unknown;
     try {
       result = protocol.bufferUpdated?.(nbytes);
     } catch (error) {
       this.protocolFailed(error, 'bufferUpdated', protocol);
-      return;
+      return undefined;
     }
-    if (isPromise(result)) this.adopt(result, 'bufferUpdated', protocol);
+    return isStep(result) ? this.adopt(result, 'bufferUpdated', protocol) : undefined;
   }
 
   /** Internal. */
-  onEof(): void {
+  onEof(): unknown {
     if (this.loop.getDebug()) logger.debug(`${String(this)} received EOF`);
     const protocol = this.protocol!;
     let keepOpen: unknown;
@@ -148,20 +148,17 @@ export class StreamTransport extends SocketTransport<StreamProtocol> implements 
       keepOpen = protocol.eofReceived?.();
     } catch (error) {
       this.protocolFailed(error, 'eofReceived', protocol);
-      return;
+      return undefined;
     }
-    if (isPromise(keepOpen)) {
-      this.adopt(
-        keepOpen.then((keep) => {
-          if (!keep) this.close();
-        }),
-        'eofReceived',
-        protocol,
-      );
-    } else if (!keepOpen) {
-      this.close();
+    if (isStep(keepOpen)) {
+      const decided = keepOpen.then((keep) => {
+        if (!keep) this.close();
+      });
+      return this.adopt(decided, 'eofReceived', protocol);
     }
-    // Otherwise it stays open for writing. The channel has stopped reading.
+    // If it is kept, it stays open for writing. The channel has stopped reading.
+    if (!keepOpen) this.close();
+    return undefined;
   }
 
   /** Internal. */
