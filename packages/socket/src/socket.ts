@@ -2,17 +2,7 @@ import { brand, type OSError } from '@tsyncio/core';
 
 import type { Address, AddressLike } from './address.js';
 import { checkBytes, checkInteger, kindOf } from './arguments.js';
-import {
-  AF_INET,
-  AF_UNIX,
-  SHUT_RDWR,
-  SO_DOMAIN,
-  SO_ERROR,
-  SO_PROTOCOL,
-  SO_TYPE,
-  SOCK_STREAM,
-  SOL_SOCKET,
-} from './constants.js';
+import { AF_INET, AF_UNIX, SHUT_RDWR, SO_ERROR, SOCK_STREAM, SOL_SOCKET } from './constants.js';
 import { closedError, E, systemError } from './native/errno.js';
 import { systemCalls } from './native/platform.js';
 
@@ -86,10 +76,10 @@ export class Socket {
    */
   static fromFd(fd: number): Socket {
     checkInteger('fd', fd, 0, INT_MAX);
-    const option = (name: number): number => optionOf(fd, SOL_SOCKET, name);
-    const [family, type, proto] = [option(SO_DOMAIN), option(SO_TYPE), option(SO_PROTOCOL)];
+    const kind = systemCalls().kindOf(fd);
+    if (typeof kind === 'number') throw systemError(kind, 'getsockopt');
     made('fcntl', systemCalls().setCloseOnExec(fd));
-    return adopt(fd, family, type, proto);
+    return adopt(fd, ...kind);
   }
 
   /** The descriptor, or -1 once closed or detached. Python: `fileno`. */

@@ -2,12 +2,12 @@ import { pathToFileURL } from 'node:url';
 
 import { AF_INET, AF_INET6, AF_UNIX, type Address } from '@tsyncio/socket';
 
-import { epollEventLayout } from '../src/native/linux/abi.js';
-import { decodeAddress, encodeAddress } from '../src/native/linux/sockaddr.js';
+import { epollEventLayout, linuxAbi } from '../src/native/linux/abi.js';
+import { decodeAddress, encodeAddress } from '../src/native/posix/sockaddr.js';
 import { thrown } from './support/errors.js';
 
 const encode = (family: number, address: unknown): Buffer =>
-  Buffer.from(encodeAddress(family, address, (name) => (name === 'eth7' ? 7 : 0)));
+  Buffer.from(encodeAddress(family, address, (name) => (name === 'eth7' ? 7 : 0), linuxAbi));
 
 describe('socket addresses as bytes', () => {
   test.each<[string, number, unknown, string]>([
@@ -46,12 +46,12 @@ describe('socket addresses as bytes', () => {
     [AF_UNIX, ''],
   ])('family %d, %j, read back', (family, address) => {
     const bytes = encode(family, address);
-    expect(decodeAddress(bytes, bytes.length)).toEqual(address);
+    expect(decodeAddress(bytes, bytes.length, linuxAbi)).toEqual(address);
   });
 
   test('a Unix path that the kernel wrote without its NUL', () => {
     const bytes = Buffer.concat([Buffer.from([1, 0]), Buffer.alloc(108, 'x')]);
-    expect(decodeAddress(bytes, 110)).toBe('x'.repeat(108));
+    expect(decodeAddress(bytes, 110, linuxAbi)).toBe('x'.repeat(108));
   });
 
   test.each<[string, number, unknown, string, RegExp]>([

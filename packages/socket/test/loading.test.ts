@@ -28,7 +28,7 @@ describe('loading', () => {
       try { new Socket(); } catch (error) { console.log(error.message); }
       console.log(loaded());`);
     expect({ stderr, status }).toEqual({ stderr: '', status: 0 });
-    expect(stdout).toMatch(/^6\ntsyncio has no sockets for sunos-\w+ yet: only for Linux \(x64, arm64/);
+    expect(stdout).toMatch(/^6\ntsyncio has no sockets for sunos-\w+ yet: only for linux \(x64, arm64/);
     expect(stdout).toMatch(/false\n$/);
   });
 

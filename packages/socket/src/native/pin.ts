@@ -1,5 +1,6 @@
-import { RTLD_NODELETE, RTLD_NOW } from './linux/abi.js';
 import { koffi } from './koffi.js';
+import { systemAbi } from './platform.js';
+import { RTLD_NOW } from './posix/abi.js';
 
 let pinned = false;
 
@@ -31,7 +32,7 @@ export function pinAddon(): void {
     const info = Buffer.alloc(32); // Dl_info: const char *fname, void *fbase, const char *sname, void *saddr
     const found = dladdr(inside, info) !== 0;
     const path = found ? (decode.string(info.readBigUInt64LE(0)) as string | null) : null;
-    if (path === null || !dlopen(path, RTLD_NOW | RTLD_NODELETE)) {
+    if (path === null || !dlopen(path, RTLD_NOW | systemAbi.RTLD_NODELETE)) {
       throw new Error(`cannot keep koffi's addon loaded (${path ?? 'its file is unknown'})`);
     }
   } finally {

@@ -1,7 +1,29 @@
+import { darwinAbi, freebsdAbi } from './bsd/abi.js';
+import { darwinConstants, freebsdConstants } from './bsd/constants.js';
 import { E } from './errno.js';
-import { ARCHITECTURES } from './linux/abi.js';
-import { LinuxCalls } from './linux/calls.js';
+import { linuxAbi } from './linux/abi.js';
+import { linuxConstants, type SocketConstants } from './linux/constants.js';
+import type { Abi } from './posix/abi.js';
+import { PosixCalls } from './posix/calls.js';
 import type { SystemCalls } from './system-calls.js';
+
+/** What we know of an operating system. */
+interface System {
+  readonly abi: Abi;
+  readonly constants: Partial<SocketConstants>;
+}
+
+const systems: Readonly<Partial<Record<string, System>>> = {
+  linux: { abi: linuxAbi, constants: linuxConstants },
+  darwin: { abi: darwinAbi, constants: darwinConstants },
+  freebsd: { abi: freebsdAbi, constants: freebsdConstants },
+};
+
+/** The table of this system; Linux's where there is none, so that importing the package works anywhere. */
+export const systemAbi: Abi = (systems[process.platform] ?? systems['linux']!).abi;
+
+/** The public constants of this system; Linux's where there are none. Those that a system does not have are undefined. */
+export const socketConstants = (systems[process.platform] ?? systems['linux']!).constants as SocketConstants;
 
 let calls: SystemCalls | undefined;
 
@@ -12,8 +34,14 @@ let calls: SystemCalls | undefined;
  */
 export function systemCalls(): SystemCalls {
   if (calls === undefined) {
-    requireLinux('sockets');
-    calls = new LinuxCalls();
+    const { platform, arch } = process;
+    if (!systems[platform]?.abi.architectures.includes(arch)) {
+      const known = Object.entries(systems).map(
+        ([name, system]) => `${name} (${system!.abi.architectures.join(', ')})`,
+      );
+      throw new Error(`tsyncio has no sockets for ${platform}-${arch} yet: only for ${known.join(', ')}`);
+    }
+    calls = new PosixCalls(systemAbi);
   }
   return calls;
 }
@@ -21,12 +49,13 @@ export function systemCalls(): SystemCalls {
 /**
  * Throws unless this is a Linux whose layouts are known. Called at the first use, never at import.
  *
- * @param what - The subject of the message: 'sockets', 'EpollSelector'.
+ * @param what - The subject of the message: 'EpollSelector'.
  */
 export function requireLinux(what: string): void {
-  if (process.platform === 'linux' && ARCHITECTURES.includes(process.arch)) return;
+  const { platform, arch } = process;
+  if (platform === 'linux' && linuxAbi.architectures.includes(arch)) return;
   throw new Error(
-    `tsyncio has no ${what} for ${process.platform}-${process.arch} yet: only for Linux (${ARCHITECTURES.join(', ')})`,
+    `tsyncio has no ${what} for ${platform}-${arch}: only for Linux (${linuxAbi.architectures.join(', ')})`,
   );
 }
 

@@ -27,6 +27,31 @@ export interface SystemCalls {
   send(fd: number, data: Uint8Array, flags: number): number;
   /** `sendmsg(2)` of the chunks `from` to the end, at most {@link GATHER_MAX} of them, without SIGPIPE. */
   gather(fd: number, chunks: readonly Uint8Array[], from: number): number;
+  /** `sendto(2)`, without SIGPIPE. */
+  sendto(fd: number, data: Uint8Array, flags: number, address: Uint8Array): number;
+  /** `recvfrom(2)` into the start of `into`. The sender is {@link receivedFrom} until the next call. */
+  recvfrom(fd: number, into: Uint8Array, length: number, flags: number): number;
+  /** The sender of what the last successful {@link recvfrom} or {@link recvmsg} brought; null if it has no address. */
+  receivedFrom(): Address | null;
+  /** `sendmsg(2)` of all chunks as one message, without SIGPIPE. `control` as `encodeControl` makes it; the address may be null. */
+  sendmsg(
+    fd: number,
+    chunks: readonly Uint8Array[],
+    control: Uint8Array | null,
+    flags: number,
+    address: Uint8Array | null,
+  ): number;
+  /**
+   * `recvmsg(2)`; descriptors that arrive are close-on-exec. Until the next call {@link receivedControl}, {@link receivedFlags} and
+   * {@link receivedFrom} tell the rest.
+   */
+  recvmsg(fd: number, into: Uint8Array, control: Uint8Array | null, flags: number): number;
+  /** How many bytes of control messages the last {@link recvmsg} brought. */
+  receivedControl(): number;
+  /** The flags that the last {@link recvmsg} brought: `MSG_TRUNC` and so on. */
+  receivedFlags(): number;
+  /** Family, type and protocol of a socket; where the kernel does not tell the protocol, 0. */
+  kindOf(fd: number): number | [family: number, type: number, protocol: number];
   shutdown(fd: number, how: number): number;
   getsockname(fd: number): number | Address;
   getpeername(fd: number): number | Address;

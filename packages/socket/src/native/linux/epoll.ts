@@ -1,6 +1,35 @@
-import { addressOf } from '../koffi.js';
+import { addressOf, koffi } from '../koffi.js';
+import { errnoMemory } from '../posix/errno-memory.js';
 import * as abi from './abi.js';
-import { libc } from './calls.js';
+
+type Fd = number;
+
+function declareEpoll() {
+  const libc = koffi().load(null);
+  const declare = <F extends (...args: never[]) => number>(name: string, ...parameters: string[]): F =>
+    libc.func(name, 'int', parameters) as unknown as F;
+  return {
+    create: declare<(flags: number) => Fd>('epoll_create1', 'int'),
+    control: declare<(epoll: Fd, operation: number, fd: Fd, event: number) => number>(
+      'epoll_ctl',
+      'int',
+      'int',
+      'int',
+      'uintptr_t',
+    ),
+    wait: declare<(epoll: Fd, events: number, count: number, timeoutMs: number) => number>(
+      'epoll_wait',
+      'int',
+      'uintptr_t',
+      'int',
+      'int',
+    ),
+    close: declare<(fd: Fd) => number>('close', 'int'),
+    errno: errnoMemory(),
+  };
+}
+
+let declared: ReturnType<typeof declareEpoll> | undefined;
 
 /**
  * An epoll descriptor with the memory its events land in. Interest and events are the kernel's bits (`EPOLLIN`, ...).
@@ -9,7 +38,7 @@ import { libc } from './calls.js';
  */
 export class Epoll {
   readonly fd: number;
-  private readonly c = libc();
+  private readonly c = (declared ??= declareEpoll());
   private readonly layout = abi.epollEventLayout(process.arch);
   private capacity = 64;
   private events = this.allocate();
@@ -19,7 +48,7 @@ export class Epoll {
 
   /** @param fail - Turns the error of `epoll_create1` into what to throw. */
   constructor(fail: (negated: number) => Error) {
-    const fd = this.c.epollCreate(abi.EPOLL_CLOEXEC);
+    const fd = this.c.create(abi.EPOLL_CLOEXEC);
     if (fd < 0) throw fail(-this.c.errno[0]!);
     this.fd = fd;
   }
@@ -49,7 +78,7 @@ export class Epoll {
       this.events = this.allocate();
       this.eventsAt = addressOf(this.events.buffer);
     }
-    const n = this.c.epollWait(this.fd, this.eventsAt, atMost, timeoutMs);
+    const n = this.c.wait(this.fd, this.eventsAt, atMost, timeoutMs);
     return n < 0 ? -this.c.errno[0]! : n;
   }
 
@@ -70,7 +99,7 @@ export class Epoll {
   private control(operation: number, fd: number, interest: number): number {
     this.interest[0] = interest;
     this.interest[this.layout.dataWord] = fd;
-    return this.c.epollCtl(this.fd, operation, fd, this.interestAt) < 0 ? -this.c.errno[0]! : 0;
+    return this.c.control(this.fd, operation, fd, this.interestAt) < 0 ? -this.c.errno[0]! : 0;
   }
 
   private allocate(): Int32Array<ArrayBuffer> {

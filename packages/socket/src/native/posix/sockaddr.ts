@@ -5,64 +5,75 @@ import { osError, ValueError } from '@tsyncio/core';
 import type { Address } from '../../address.js';
 import { isBytes, kindOf } from '../../arguments.js';
 import { formatIpv4, formatIpv6, ipVersion, parseIpv4, parseIpv6 } from '../ip.js';
-import * as abi from './abi.js';
-import { constants } from './constants.js';
+import { type Abi, AF_INET, AF_UNIX, SOCKADDR_IN6_SIZE, SOCKADDR_IN_SIZE, SUN_PATH } from './abi.js';
 
-const { AF_INET, AF_INET6, AF_UNIX } = constants;
+/** Finds the index of a network interface by name, 0 if there is none: `fe80::1%eth0`. */
+export type InterfaceIndex = (name: string) => number;
 
 /**
- * Turns an address into `struct sockaddr_in`, `_in6` or `_un`.
+ * Turns an address into `struct sockaddr_in`, `_in6` or `_un`. For any other family the bytes of the structure are the address.
  *
- * @param interfaceIndex - Finds the index of a network interface by name, 0 if there is none: `fe80::1%eth0`.
  * @throws TypeError for a wrong shape; ValueError for a port, flow, scope or path that cannot be; GaiError for a host that is no IP
  * literal of the family.
  */
-export function encodeAddress(family: number, address: unknown, interfaceIndex: (name: string) => number): Uint8Array {
+export function encodeAddress(family: number, address: unknown, interfaceIndex: InterfaceIndex, abi: Abi): Uint8Array {
   switch (family) {
     case AF_INET:
-      return encodeInet(address);
-    case AF_INET6:
-      return encodeInet6(address, interfaceIndex);
+      return encodeInet(address, abi);
+    case abi.AF_INET6:
+      return encodeInet6(address, interfaceIndex, abi);
     case AF_UNIX:
-      return encodeUnix(address);
+      return encodeUnix(address, abi);
     default:
-      throw new ValueError(`addresses of family ${family} are not supported`);
+      if (isBytes(address)) return address;
+      throw new ValueError(`addresses of family ${family} are not supported, only the bytes of a struct sockaddr`);
   }
 }
 
 /** Reads the address that the kernel wrote into `bytes`; `length` as it reported. */
-export function decodeAddress(bytes: Uint8Array, length: number): Address {
+export function decodeAddress(bytes: Uint8Array, length: number, abi: Abi): Address {
   if (length < 2) return ''; // a Unix peer without a name, or none at all
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  switch (view.getUint16(0, true)) {
+  switch (abi.sockaddrHasLength ? bytes[1] : view.getUint16(0, true)) {
     case AF_INET:
       return [formatIpv4(bytes.subarray(4, 8)), view.getUint16(2)];
-    case AF_INET6: {
+    case abi.AF_INET6: {
       const scope = view.getUint32(24, true);
       return [formatIpv6(bytes.subarray(8, 24)), view.getUint16(2), view.getUint32(4), scope];
     }
+    case AF_UNIX:
+      return decodeUnix(bytes.subarray(SUN_PATH, Math.min(length, bytes.length)), abi);
     default:
-      return decodeUnix(bytes.subarray(abi.SUN_PATH, Math.min(length, bytes.length)));
+      return Buffer.from(bytes.subarray(0, Math.min(length, bytes.length)));
   }
 }
 
-function encodeInet(address: unknown): Uint8Array {
+/** An empty structure of a size, with its first two bytes. */
+function structure(size: number, family: number, abi: Abi): [Uint8Array, DataView] {
+  const bytes = new Uint8Array(size);
+  if (abi.sockaddrHasLength) {
+    bytes[0] = size;
+    bytes[1] = family;
+  } else {
+    bytes[0] = family & 255;
+    bytes[1] = family >> 8;
+  }
+  return [bytes, new DataView(bytes.buffer)];
+}
+
+function encodeInet(address: unknown, abi: Abi): Uint8Array {
   const [host, port] = inetParts(address, 2, 'AF_INET', '[host, port]');
-  const bytes = new Uint8Array(abi.SOCKADDR_IN_SIZE);
-  const view = new DataView(bytes.buffer);
-  view.setUint16(0, AF_INET, true);
+  const [bytes, view] = structure(SOCKADDR_IN_SIZE, AF_INET, abi);
   view.setUint16(2, port);
   const literal = host === '' ? '0.0.0.0' : host === '<broadcast>' ? '255.255.255.255' : host;
   bytes.set(parseIpv4(literal) ?? noSuchHost(host, 'IPv4'), 4);
   return bytes;
 }
 
-function encodeInet6(address: unknown, interfaceIndex: (name: string) => number): Uint8Array {
+function encodeInet6(address: unknown, interfaceIndex: InterfaceIndex, abi: Abi): Uint8Array {
   const [host, port, flow, scope] = inetParts(address, 4, 'AF_INET6', '[host, port, flowinfo?, scopeId?]');
   if (flow > 0xfffff) throw new ValueError(`flowinfo must be 0 to 1048575, not ${flow}`);
-  const bytes = new Uint8Array(abi.SOCKADDR_IN6_SIZE);
-  const view = new DataView(bytes.buffer);
-  view.setUint16(0, AF_INET6, true);
+  const [bytes, view] = structure(SOCKADDR_IN6_SIZE, abi.AF_INET6, abi);
   view.setUint16(2, port);
   view.setUint32(4, flow);
   const [literal, zone] = splitZone(host);
@@ -71,25 +82,25 @@ function encodeInet6(address: unknown, interfaceIndex: (name: string) => number)
   return bytes;
 }
 
-function encodeUnix(address: unknown): Uint8Array {
+function encodeUnix(address: unknown, abi: Abi): Uint8Array {
   const path = address instanceof URL ? fileURLToPath(address) : address;
   if (typeof path !== 'string' && !isBytes(path)) {
     throw new TypeError(`an AF_UNIX address must be a path (string, Uint8Array or file: URL), not ${kindOf(path)}`);
   }
   const name = typeof path === 'string' ? Buffer.from(path) : path;
   const isAbstract = name[0] === 0;
+  if (isAbstract && !abi.abstractNames) throw new ValueError('only Linux has abstract Unix names');
   if (!isAbstract && name.includes(0)) throw new ValueError('a Unix path must not contain NUL');
-  const room = isAbstract ? abi.SUN_PATH_MAX : abi.SUN_PATH_MAX - 1;
+  const room = isAbstract ? abi.sunPathMax : abi.sunPathMax - 1;
   if (name.length > room) throw new ValueError(`a Unix path may have ${room} bytes, this one has ${name.length}`);
   // An abstract name ends where the length says; a path ends with NUL. '' asks for a name (autobind).
-  const bytes = new Uint8Array(abi.SUN_PATH + name.length + (isAbstract || name.length === 0 ? 0 : 1));
-  new DataView(bytes.buffer).setUint16(0, AF_UNIX, true);
-  bytes.set(name, abi.SUN_PATH);
+  const [bytes] = structure(SUN_PATH + name.length + (isAbstract || name.length === 0 ? 0 : 1), AF_UNIX, abi);
+  bytes.set(name, SUN_PATH);
   return bytes;
 }
 
-function decodeUnix(name: Uint8Array): Address {
-  const end = name[0] === 0 ? name.length : name.indexOf(0);
+function decodeUnix(name: Uint8Array, abi: Abi): Address {
+  const end = abi.abstractNames && name[0] === 0 ? name.length : name.indexOf(0);
   const bytes = Buffer.from(end < 0 ? name : name.subarray(0, end)); // a copy: the caller reuses its memory
   const text = bytes.toString();
   return Buffer.from(text).equals(bytes) ? text : bytes;
@@ -124,7 +135,7 @@ function splitZone(host: string): [literal: string, zone: string | null] {
   return percent < 0 ? [host, null] : [host.slice(0, percent), host.slice(percent + 1)];
 }
 
-function zoneIndex(host: string, zone: string, interfaceIndex: (name: string) => number): number {
+function zoneIndex(host: string, zone: string, interfaceIndex: InterfaceIndex): number {
   const index = /^[0-9]+$/.test(zone) ? Number(zone) : zone === '' ? 0 : interfaceIndex(zone);
   if (index < 1 || index > 0xffffffff) {
     throw osError({ code: 'EAI_NONAME', syscall: 'getaddrinfo', message: `no network interface ${zone} (of ${host})` });
