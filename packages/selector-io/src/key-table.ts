@@ -71,7 +71,9 @@ export function checkEvents(events: number): void {
 }
 
 class KeyView implements SelectorMap {
-  constructor(private readonly table: KeyTable) {}
+  constructor(private readonly table: KeyTable) {
+    Object.freeze(this); // assigning is refused
+  }
 
   get size(): number {
     return this.table.byFd.size;

@@ -36,29 +36,15 @@ export class KqueueSelector extends BaseSelector {
   }
 
   protected add(fd: number, events: number): void {
-    this.change(fd, events, 0);
+    this.control(fd, events, 0);
   }
 
   protected change(fd: number, events: number, before: number): void {
-    const kqueue = this.open();
-    let held = before;
-    for (const direction of DIRECTIONS) {
-      if ((events & direction) === (before & direction)) continue;
-      const error = kqueue.control(fd, filterOf(direction), (events & direction) !== 0 ? EV_ADD : EV_DELETE);
-      if (error < 0) {
-        this.remove(fd, held);
-        throw systemError(error, 'kevent');
-      }
-      held ^= direction;
-    }
+    this.control(fd, events, before);
   }
 
   protected remove(fd: number, events: number): void {
-    const kqueue = this.open();
-    for (const direction of DIRECTIONS) {
-      // The kernel forgets a descriptor when it is closed, so any complaint means that it is gone already.
-      if ((events & direction) !== 0) kqueue.control(fd, filterOf(direction), EV_DELETE);
-    }
+    this.forget(fd, events);
   }
 
   protected wait(seconds: number): number {
@@ -80,6 +66,29 @@ export class KqueueSelector extends BaseSelector {
   protected release(): void {
     this.kqueue?.close();
     this.kqueue = null;
+  }
+
+  /** Adds and deletes filters, so that those for `events` remain of those for `before`; none remains after an error. */
+  private control(fd: number, events: number, before: number): void {
+    const kqueue = this.open();
+    let held = before;
+    for (const direction of DIRECTIONS) {
+      if ((events & direction) === (before & direction)) continue;
+      const error = kqueue.control(fd, filterOf(direction), (events & direction) !== 0 ? EV_ADD : EV_DELETE);
+      if (error < 0) {
+        this.forget(fd, held);
+        throw systemError(error, 'kevent');
+      }
+      held ^= direction;
+    }
+  }
+
+  private forget(fd: number, events: number): void {
+    const kqueue = this.open();
+    for (const direction of DIRECTIONS) {
+      // The kernel forgets a descriptor when it is closed, so any complaint means that it is gone already.
+      if ((events & direction) !== 0) kqueue.control(fd, filterOf(direction), EV_DELETE);
+    }
   }
 
   private open(): KernelQueue {

@@ -26,15 +26,15 @@ export class SelectSelector extends BaseSelector {
     if (fd >= FD_SETSIZE) {
       throw new ValueError(`descriptor ${fd} is out of range for select(): FD_SETSIZE is ${FD_SETSIZE}`);
     }
-    this.change(fd, events);
+    this.watch(fd, events);
   }
 
   protected change(fd: number, events: number): void {
-    this.open().set(fd, (events & EVENT_READ) !== 0, (events & EVENT_WRITE) !== 0);
+    this.watch(fd, events);
   }
 
   protected remove(fd: number): void {
-    this.open().set(fd, false, false);
+    this.watch(fd, 0);
   }
 
   protected wait(seconds: number): number {
@@ -59,6 +59,10 @@ export class SelectSelector extends BaseSelector {
 
   protected release(): void {
     this.sets = null;
+  }
+
+  private watch(fd: number, events: number): void {
+    this.open().set(fd, (events & EVENT_READ) !== 0, (events & EVENT_WRITE) !== 0);
   }
 
   private open(): DescriptorSets {

@@ -10,3 +10,4 @@
 export { clockContract } from './clock.js';
 export { hostContract, type HostUnderTest } from './host.js';
 export { ioBackendContract, type BackendUnderTest } from './io-backend.js';
+export { selectorContract, type ConnectionEnd, type SelectorUnderTest } from './selector.js';

@@ -11,28 +11,26 @@ const POLLFD_SIZE = 8;
 
 type Poll = (fds: number, count: number, timeoutMs: number) => number;
 
+function declarePoll(): Poll {
+  requirePosix('PollSelector');
+  return koffi().load(null).func('poll', 'int', ['uintptr_t', 'size_t', 'int']) as unknown as Poll;
+}
+
 /**
  * What `poll(2)` is asked: an array of `struct pollfd` in memory of ours, in the order of registration.
  *
  * A removed entry becomes a hole (descriptor -1, which the kernel passes over) until the next wait closes the gaps, so that entries
- * may come and go while the answer of a wait is read.
+ * may come and go while the answer of a wait is read. The constructor throws on a platform without `poll(2)`.
  */
 export class PollList {
-  private readonly poll: Poll;
-  private readonly errno: Int32Array;
+  private readonly poll = declarePoll(); // first: it throws where there is none
+  private readonly errno = errnoMemory();
   private readonly indices = new Map<number, number>();
   private capacity = 64;
   private ints = new Int32Array(new ArrayBuffer(this.capacity * POLLFD_SIZE));
   private shorts = new Int16Array(this.ints.buffer);
   private address = addressOf(this.ints.buffer);
   private used = 0;
-
-  /** @throws Error on a platform without `poll(2)`. */
-  constructor() {
-    requirePosix('PollSelector');
-    this.poll = koffi().load(null).func('poll', 'int', ['uintptr_t', 'size_t', 'int']) as unknown as Poll;
-    this.errno = errnoMemory();
-  }
 
   /** Entries of the last wait: indices for `fdAt` and `bitsAt`. */
   get length(): number {

@@ -16,27 +16,26 @@ const TIMEVAL = 2 * BYTES;
 
 type Select = (count: number, read: number, write: number, except: number, timeout: number) => number;
 
+function declareSelect(): Select {
+  requirePosix('SelectSelector');
+  const pointer = 'uintptr_t';
+  const select = koffi().load(null).func('select', 'int', ['int', pointer, pointer, pointer, pointer]);
+  return select as unknown as Select;
+}
+
 /**
  * What `select(2)` is asked, one set of bits for each direction, and what it answers.
  *
- * The call overwrites the sets (Linux the time as well), so it gets copies. There is no set for exceptional conditions: nobody is told of them.
+ * The call overwrites the sets (Linux the time as well), so it gets copies. There is no set for exceptional conditions: nobody
+ * is told of them. The constructor throws on a platform without `select(2)`.
  */
 export class DescriptorSets {
-  private readonly select: Select;
-  private readonly errno: Int32Array;
+  private readonly select = declareSelect(); // first: it throws where there is none
+  private readonly errno = errnoMemory();
   private readonly reading = new Uint32Array(WORDS);
   private readonly writing = new Uint32Array(WORDS);
   private readonly answer = new Uint32Array(new ArrayBuffer(2 * BYTES + 16));
   private readonly address = addressOf(this.answer.buffer);
-
-  /** @throws Error on a platform without `select(2)`. */
-  constructor() {
-    requirePosix('SelectSelector');
-    this.select = koffi()
-      .load(null)
-      .func('select', 'int', ['int', 'uintptr_t', 'uintptr_t', 'uintptr_t', 'uintptr_t']) as unknown as Select;
-    this.errno = errnoMemory();
-  }
 
   /** Says whether a descriptor, 0 to 1023, is to be watched for reading and for writing. */
   set(fd: number, read: boolean, write: boolean): void {
