@@ -1,4 +1,4 @@
-import { Handle, type HandleOwner, type ReadySink } from '@tsyncio/core';
+import { Handle, type HandleOwner, isStep, type ReadySink } from '@tsyncio/core';
 import type { Channel, Socket } from '@tsyncio/socket';
 
 import { EVENT_READ, EVENT_WRITE } from './selector.js';
@@ -113,7 +113,7 @@ export abstract class SelectorChannel extends Watch implements Channel {
     if ((this.due & EVENT_READ) !== 0) {
       this.due &= ~EVENT_READ;
       const step = this.receive();
-      if (isPromise(step)) {
+      if (isStep(step)) {
         // Nothing else runs before its step is over. Writability is reported again in the next iteration.
         this.due = 0;
         return step;
@@ -131,8 +131,4 @@ export abstract class SelectorChannel extends Watch implements Channel {
 
 function runChannel(channel: SelectorChannel): unknown {
   return channel.run();
-}
-
-function isPromise(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && 'then' in value;
 }

@@ -170,6 +170,52 @@ test(
   }),
 );
 
+test(
+  'the step of an async dataReceived is over before resumeWriting, though both are due at once',
+  inLoop(async ({ loop }) => {
+    const [ours, peer] = pair();
+    const protocol = new Recorder(loop);
+    protocol.dataReceived = async () => {
+      protocol.events.push('begin');
+      await Promise.resolve();
+      protocol.events.push('end');
+    };
+    const transport = await open(loop, ours, protocol);
+    transport.write(Buffer.alloc(1 << 20));
+    drain(peer);
+    peer.send(Buffer.from('x'));
+    await iterations(3);
+    while (drain(peer)!.length > 0) await iterations(2);
+    expect(protocol.events).toEqual(['made', 'pause', 'begin', 'end', 'resume']);
+    transport.close();
+    await protocol.lost;
+    peer.close();
+  }),
+);
+
+test(
+  'what a callback returns counts only if it is a real promise',
+  inLoop(async ({ loop }) => {
+    const [ours, peer] = pair();
+    const protocol = new Recorder(loop);
+    let begun = 0;
+    // As a query builder: it begins its work when someone asks for it.
+    const lazy = { then: () => void begun++ };
+    protocol.dataReceived = () => lazy;
+    protocol.keepOpen = lazy;
+    const transport = await open(loop, ours, protocol);
+    peer.send(Buffer.from('x'));
+    await iterations(2);
+    peer.shutdown(1);
+    await iterations(2);
+    expect(protocol.events).toEqual(['made', 'eof']); // a value that is true: kept open
+    expect(begun).toBe(0);
+    transport.close();
+    await protocol.lost;
+    peer.close();
+  }),
+);
+
 test.each([false, undefined, null, 0])(
   'TRANSPORT-06 PROTO-05 end of stream closes the transport when eofReceived gives %p',
   (keepOpen) =>
