@@ -4,7 +4,6 @@ import path from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 
-const at = (name) => fileURLToPath(new URL(`micro/${name}`, import.meta.url));
 // Debug mode would slow down both sides, and neither ships with it.
 const env = { ...process.env, PYTHONASYNCIODEBUG: '', TSYNCIO_DEBUG: '', NODE_OPTIONS: '' };
 
@@ -13,26 +12,38 @@ const env = { ...process.env, PYTHONASYNCIODEBUG: '', TSYNCIO_DEBUG: '', NODE_OP
  * @property {string} key - As the targets of a scenario name it.
  * @property {string} title - Heading of its column.
  * @property {string} version
- * @property {(name: string, scale: string) => any} run - One process for one scenario; null if it has no program for it.
+ * @property {NodeJS.ProcessEnv} env - For its programs.
+ * @property {(suite: string) => string[]} program - The command of its program in the folder of a suite, with the first arguments.
  */
 
 /**
  * The peers that exist on this machine; tsyncio is the first, Node itself the second.
  *
  * @param {string} node - The Node binary for both.
- * @returns {Peer[]}
+ * @returns {{ peers: Peer[], missing: string[] }} And those that were not found, for the reader.
  */
 export function findPeers(node) {
   const version = spawnSync(node, ['-p', 'process.versions.node'], { encoding: 'utf8' }).stdout?.trim();
   if (!version) throw new Error(`--node: ${node} does not run`);
-  const javascript = (key, title, file) => peer(key, title, version, node, [at(file)], env);
-  const found = [javascript('tsyncio', 'tsyncio', 'tsyncio.mjs'), javascript('node', 'Node', 'node.mjs')];
+  const javascript = (key, title) => ({
+    key,
+    title,
+    version,
+    env,
+    program: (suite) => [node, at(suite, `${key}.mjs`)],
+  });
+  const peers = [javascript('tsyncio', 'tsyncio'), javascript('node', 'Node')];
+  const missing = [];
   const uvloop = firstThatPrints(uvloopCandidates(), UVLOOP_VERSION);
-  if (uvloop !== null) found.push(python('uvloop', `uvloop ${uvloop.version}`, uvloop));
+  if (uvloop !== null) peers.push(python('uvloop', `uvloop ${uvloop.version}`, uvloop));
+  else missing.push('uvloop');
   const cpython = firstThatPrints(cpythonCandidates(), CPYTHON_VERSION);
-  if (cpython !== null) found.push(python('cpython', `CPython ${cpython.version}`, cpython));
-  return found;
+  if (cpython !== null) peers.push(python('cpython', `CPython ${cpython.version}`, cpython));
+  else missing.push('CPython 3.8');
+  return { peers, missing };
 }
+
+const at = (suite, name) => fileURLToPath(new URL(`${suite}/${name}`, import.meta.url));
 
 const UVLOOP_VERSION = 'import sys, uvloop; print(f"{uvloop.__version__} on CPython {sys.version.split()[0]}")';
 const CPYTHON_VERSION = 'import sys; print(sys.version.split()[0]) if sys.version_info[:2] == (3, 8) else None';
@@ -64,18 +75,6 @@ function firstThatPrints(candidates, program) {
 }
 
 function python(key, title, { command, env: environment, version }) {
-  return peer(key, title, version, command, [at('python.py'), key === 'uvloop' ? 'uvloop' : 'asyncio'], environment);
-}
-
-function peer(key, title, version, command, args, environment) {
-  const run = (name, scale) => {
-    const r = spawnSync(command, [...args, name, scale], {
-      encoding: 'utf8',
-      env: environment,
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    if (r.status !== 0) throw new Error(`${title}: ${name} failed`);
-    return JSON.parse(r.stdout);
-  };
-  return { key, title, version, run };
+  const kind = key === 'uvloop' ? 'uvloop' : 'asyncio';
+  return { key, title, version, env: environment, program: (suite) => [command, at(suite, 'python.py'), kind] };
 }

@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-const median = (numbers) => [...numbers].sort((a, b) => a - b)[numbers.length >> 1];
+/** The middle one; of an even number the upper. */
+export const median = (numbers) => [...numbers].sort((a, b) => a - b)[numbers.length >> 1];
 const major = (version) => Number.parseInt(version, 10);
 
 /** The results as a Markdown table: medians of the rounds, the best in brackets, and ratios; above 1 tsyncio is the faster. */
@@ -62,23 +63,24 @@ export function pendingTable({ title, columns }, sizes, peers) {
   return table([[`${title}: cost of one`, ...sizes.map(({ size }) => size.toLocaleString('en'))], ...lines]);
 }
 
-function table([head, ...rows]) {
+/** Markdown. */
+export function table([head, ...rows]) {
   const line = (cells) => `| ${cells.join(' | ')} |`;
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
 }
 
-const HEAD = `# Micro benchmarks
+const READING = `The last recorded runs, one for each major version of Node; \`npm run bench\` replaces the part of its version. Figures are the median of
+the rounds. Each program ran in a process of its own, the peers alternating within each round.
+**Ratios** are the median over the rounds of tsyncio against that peer: above 1 tsyncio is the better. Read the ratios: the absolute figures
+belong to one machine on one day.`;
 
-The last recorded runs, one for each major version of Node; \`npm run bench\` replaces the part of its version. Figures are the median of
-the rounds, the best repetition in brackets. Each program ran in a process of its own, the peers alternating within each round.
-**Ratios** are the median over the rounds of tsyncio against that peer: above 1 tsyncio is the faster. Read the ratios: the absolute figures
-belong to one machine on one day.
-`;
-
-/** Replaces the section of this major version of Node. @returns The file, relative to the root. */
-export function store(version, facts, rounds, text) {
-  const name = 'tooling/bench/results/micro.md';
-  const file = fileURLToPath(new URL('results/micro.md', import.meta.url));
+/**
+ * Replaces the section of this major version of Node in the results of a suite.
+ *
+ * @returns The file, relative to the root.
+ */
+export function store({ name, title, notes }, version, facts, text) {
+  const file = fileURLToPath(new URL(`results/${name}.md`, import.meta.url));
   mkdirSync(new URL('results/', import.meta.url), { recursive: true });
   const old = existsSync(file)
     ? readFileSync(file, 'utf8')
@@ -87,8 +89,8 @@ export function store(version, facts, rounds, text) {
     : [];
   const heading = `## Node ${major(version)}\n`;
   const others = old.filter((section) => !section.startsWith(heading));
-  const section = `${heading}\n${facts}; ${rounds} rounds.\n\n${text}\n`;
+  const section = `${heading}\n${facts}.\n\n${text}\n`;
   const sections = [...others.map((other) => `${other.trimEnd()}\n`), section].sort();
-  writeFileSync(file, [HEAD, ...sections].join('\n'));
-  return name;
+  writeFileSync(file, [`# ${title}\n`, `${READING}\n`, `${notes}\n`, ...sections].join('\n'));
+  return `tooling/bench/results/${name}.md`;
 }

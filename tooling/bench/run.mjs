@@ -1,9 +1,12 @@
 // Measures tsyncio beside its peers in one run and prints the ratios:
-//   npm run bench                                   # everything; the tables go to tooling/bench/results/micro.md as well
+//   npm run bench                                   # everything; the tables go to tooling/bench/results as well
+//   npm run bench -- --suite echo                   # one suite, or several with commas: micro, echo, descriptors
 //   npm run bench -- --only switch,gather           # scenarios whose name contains one of these; nothing is stored
 //   npm run bench -- --rounds 5 --scale 0.5         # more or fewer rounds, more or less work in each
+//   npm run bench -- --quick                        # one short round, for trying; nothing is stored
 //   npm run bench -- --node path/to/node            # another Node, for tsyncio and for Node's own column
-// Peers that are not there are left out. BENCH_PYTHON and BENCH_UVLOOP name the Python for a column if the search finds another.
+//   npm run bench -- --no-build                     # measures what was built before
+// Peers that are not there are left out. BENCH_PYTHON and BENCH_UVLOOP name the Python for a column if the search finds another, CC the compiler.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -11,39 +14,67 @@ import path from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import * as descriptors from './descriptors/suite.mjs';
+import * as echo from './echo/suite.mjs';
+import * as micro from './micro/suite.mjs';
 import { findPeers } from './peers.mjs';
-import { pending, scenarios } from './micro/scenarios.mjs';
-import { pendingTable, scenarioTable, store } from './report.mjs';
+import { store } from './report.mjs';
+import { measureSuite } from './suite.mjs';
+import { compile, pinning } from './tools.mjs';
 
 const { values: options } = parseArgs({
   options: {
+    suite: { type: 'string', default: 'micro,echo,descriptors' },
     only: { type: 'string', default: '' },
     rounds: { type: 'string', default: '5' },
     scale: { type: 'string', default: '1' },
+    quick: { type: 'boolean', default: false },
     node: { type: 'string', default: process.execPath },
     'no-build': { type: 'boolean', default: false },
   },
 });
-const rounds = Number(options.rounds);
-const wanted = options.only.split(',').filter((word) => word !== '');
-const chosen = ({ name }) => wanted.length === 0 || wanted.some((word) => name.includes(word));
+const suites = { micro, echo, descriptors };
+const names = options.suite.split(',');
+for (const name of names) {
+  if (!(name in suites)) throw new Error(`--suite: there is no ${name}, but ${Object.keys(suites).join(', ')}`);
+}
+const rounds = options.quick ? 1 : Number(options.rounds);
+const scale = options.quick ? 0.2 : Number(options.scale);
+const words = options.only.split(',').filter((word) => word !== '');
+const chosen = ({ name }) => words.length === 0 || words.some((word) => name.includes(word));
+const complete = words.length === 0 && scale === 1;
 
 if (!options['no-build']) build();
-const peers = findPeers(options.node);
-const facts = `Node ${peers[0].version}, ${peers
-  .slice(2)
-  .map((peer) => peer.title)
-  .join(', ')}, ${availableParallelism()} cores, ${process.platform} ${process.arch}`;
-console.log(`${facts}; ${rounds} rounds`);
+const { peers, missing } = findPeers(options.node);
+for (const name of names) {
+  const { text, facts } = await measure(name);
+  if (text === '') continue;
+  console.log(`\n${text}`);
+  if (complete) console.log(`\nstored in ${store({ name, ...suites[name] }, peers[0].version, facts, text)}`);
+}
 
-const results = measureScenarios(scenarios.filter(chosen));
-const tables = [];
-if (results.length > 0) tables.push(scenarioTable(results, peers));
-if (chosen(pending)) tables.push(pendingTable(pending, measurePending(), peers));
-const text = tables.join('\n\n');
-console.log(`\n${text}`);
-if (wanted.length === 0 && Number(options.scale) === 1) {
-  console.log(`\nstored in ${store(peers[0].version, facts, rounds, text)}`);
+/** The tables of a suite, and what a reader must know about the run. */
+async function measure(name) {
+  const { programs = [], scenarios } = suites[name];
+  if (name === 'micro') {
+    const facts = factsOf(peers, missing);
+    return { facts, text: micro.measureMicro(peers, { rounds, scale, chosen, progress }) };
+  }
+  const tools = { binaries: compile(programs), pin: pinning() };
+  const absent = tools.binaries.size > 0 ? missing : [...missing, 'C (no compiler)'];
+  const all = tools.binaries.size > 0 ? [...peers, { key: 'c', title: 'C', env: process.env }] : peers;
+  const wanted = scenarios(tools).filter(chosen);
+  const facts = factsOf(peers, absent);
+  return { facts, text: await measureSuite(wanted, all, { rounds, scale, progress }) };
+}
+
+function factsOf(found, absent) {
+  const titles = found.slice(2).map((peer) => peer.title);
+  const left = absent.length === 0 ? [] : [`not found and left out: ${absent.join(', ')}`];
+  const machine = `${availableParallelism()} cores, ${process.platform} ${process.arch}`;
+  const facts = [[`Node ${found[0].version}`, ...titles, machine].join(', '), ...left, `${rounds} rounds`].join('; ');
+  console.log(facts);
+  return facts;
 }
 
 /** What is measured is what ships: the output of the packages' own build. */
@@ -67,33 +98,6 @@ function build() {
   if (status === 0) return;
   process.stderr.write(`${stdout}${stderr}`);
   process.exit(1);
-}
-
-/** One process for each program of each peer in each round; peers take turns at being first. */
-function measureScenarios(list) {
-  const all = list.map((scenario) => ({ scenario, samples: peers.map(() => []) }));
-  for (let round = 0; round < rounds; round++) {
-    for (const { scenario, samples } of all) {
-      for (let k = 0; k < peers.length; k++) {
-        const i = (k + round) % peers.length;
-        // Without a program of its own in the first round a peer has none in the others.
-        if (round > 0 && samples[i].length === 0) continue;
-        const sample = peers[i].run(scenario.name, options.scale);
-        if (sample !== null) samples[i].push(sample);
-      }
-      progress(`round ${round + 1} of ${rounds}: ${scenario.name}`);
-    }
-  }
-  progress('');
-  return all;
-}
-
-/** Costs by size and peer. */
-function measurePending() {
-  return pending.sizes.map((size) => {
-    progress(`${size} pending timers`);
-    return { size, costs: peers.map((peer) => peer.run(pending.name, String(size))) };
-  });
 }
 
 function progress(text) {

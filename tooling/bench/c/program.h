@@ -1,0 +1,83 @@
+/* What the C programs of the benchmarks share. Linux. */
+#ifndef PROGRAM_H
+#define PROGRAM_H
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+static void fail(const char *what) {
+  perror(what);
+  exit(1);
+}
+
+/* Monotonic nanoseconds. */
+static inline int64_t now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+/* Seconds of processor time of this process, user and system. */
+static inline double cpu_seconds(void) {
+  struct rusage u;
+  getrusage(RUSAGE_SELF, &u);
+  return u.ru_utime.tv_sec + u.ru_stime.tv_sec + (u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+}
+
+static inline void set_nonblocking(int fd) { fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK); }
+
+static inline void set_nodelay(int fd) {
+  int one = 1;
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+}
+
+static inline struct sockaddr_in loopback(int port) {
+  struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  return a;
+}
+
+/* A non-blocking listener on a free port of the loopback interface; tells the port as every server of the benchmarks does. */
+static inline int listen_and_tell(void) {
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  struct sockaddr_in a = loopback(0);
+  socklen_t length = sizeof a;
+  if (bind(fd, (void *)&a, sizeof a) < 0 || listen(fd, 1024) < 0) fail("listen");
+  getsockname(fd, (void *)&a, &length);
+  printf("{\"port\": %d}\n", ntohs(a.sin_port));
+  fflush(stdout);
+  return fd;
+}
+
+static inline int connect_to(int port) {
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  struct sockaddr_in a = loopback(port);
+  if (connect(fd, (void *)&a, sizeof a) < 0) fail("connect");
+  set_nodelay(fd);
+  return fd;
+}
+
+/* Serves the standard input of a server: each line asks for its processor time, the end of input ends it. */
+static inline void control(void) {
+  char line[64];
+  if (read(0, line, sizeof line) <= 0) exit(0);
+  printf("{\"cpu\": %.6f}\n", cpu_seconds());
+  fflush(stdout);
+}
+
+static inline void watch(int epoll, int operation, int fd, uint32_t events, void *data) {
+  struct epoll_event e = {.events = events, .data.ptr = data};
+  if (epoll_ctl(epoll, operation, fd, &e) < 0) fail("epoll_ctl");
+}
+#endif

@@ -1,0 +1,4 @@
+export const title = 'Descriptors';
+export const notes = '';
+export const programs = ['echo-server', 'load'];
+export const scenarios = () => [];

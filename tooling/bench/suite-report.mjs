@@ -1,0 +1,51 @@
+import { median, table } from './report.mjs';
+
+/** A table for each scenario: a line for each peer, its median of every metric and tsyncio's ratio to it. */
+export function suiteTables(results, peers) {
+  return results.map((result) => scenarioTable(result, peers)).join('\n\n');
+}
+
+function scenarioTable({ scenario, samples }, peers) {
+  const metrics = Object.entries(scenario.metrics);
+  const rows = peers.flatMap((peer, i) => {
+    const theirs = samples[i].filter((sample) => sample !== null);
+    if (theirs.length === 0) return i === 0 ? [[peer.title, ...metrics.map(() => 'not there yet')]] : [];
+    return [[peer.title, ...metrics.map(([name, metric]) => cell(name, metric, samples[0], samples[i], i === 0))]];
+  });
+  const head = [`**${scenario.title}**`, ...metrics.map(([, { title }]) => title)];
+  const verdicts = (scenario.targets ?? []).map((target) => verdict(target, scenario, samples, peers));
+  return [table([head, ...rows]), ...verdicts.filter((line) => line !== null)].join('\n\n');
+}
+
+function cell(name, metric, ours, theirs, own) {
+  const values = theirs.filter((sample) => sample !== null).map((sample) => sample[name]);
+  if (values.some((value) => value === undefined)) return '';
+  const value = metric.show(median(values));
+  const times = own ? null : ratio(name, metric, ours, theirs);
+  return times === null ? value : `${value} **${times.toFixed(2)}x**`;
+}
+
+/** Of each round, so that what slows the machine down slows both: above 1 tsyncio is the better. */
+function ratio(name, metric, ours, theirs) {
+  const ratios = ours.flatMap((sample, round) => {
+    const other = theirs[round];
+    if (sample === null || other === null) return [];
+    return [metric.more === true ? sample[name] / other[name] : other[name] / sample[name]];
+  });
+  return ratios.length === 0 ? null : median(ratios);
+}
+
+function verdict({ metric: name, peer: key, ratio: wanted }, { metrics }, samples, peers) {
+  const i = peers.findIndex((peer) => peer.key === key);
+  const reached = i < 0 ? null : ratio(name, metrics[name], samples[0], samples[i]);
+  if (reached === null) return null;
+  const word = reached >= wanted ? 'met' : '**missed**';
+  return `Target: ${metrics[name].title} >= ${wanted.toFixed(1)}x ${peers[i].title}: ${word} (${reached.toFixed(2)}x).`;
+}
+
+/** How figures are written. */
+export const rate = (n) => {
+  if (n >= 1e6) return `${(n / 1e6).toFixed(2)}M`;
+  return n >= 1e4 ? `${(n / 1e3).toFixed(0)}k` : `${(n / 1e3).toFixed(1)}k`;
+};
+export const micros = (n) => (n >= 100 ? `${n.toFixed(0)} us` : `${n.toFixed(2)} us`);
