@@ -31,6 +31,12 @@ export function checkBytes(name: string, value: unknown): asserts value is Uint8
   if (!isBytes(value)) throw new TypeError(`${name} must be a Uint8Array (a Buffer), not ${kindOf(value)}`);
 }
 
+/** Checks an argument that is an array of bytes. */
+export function checkChunks(name: string, value: unknown): asserts value is readonly Uint8Array[] {
+  if (!Array.isArray(value)) throw new TypeError(`${name} must be an array of Uint8Array, not ${kindOf(value)}`);
+  for (const each of value as readonly unknown[]) checkBytes(`each of ${name}`, each);
+}
+
 /**
  * The descriptor that `file` stands for: the number itself, the result of its `fileno()`, or its `fd`.
  *

@@ -4,6 +4,7 @@
  * @packageDocumentation
  */
 export type { Address, AddressLike, FileDescriptorLike, Inet6Address, InetAddress, UnixAddress } from './address.js';
+export { type AncillaryMessage, CMSG_LEN, CMSG_SPACE, recvFds, sendFds } from './ancillary.js';
 export { fileDescriptor } from './arguments.js';
 export * from './constants.js';
 export { ipVersion } from './native/ip.js';

@@ -1,10 +1,12 @@
 import { brand, type OSError } from '@tsyncio/core';
 
 import type { Address, AddressLike } from './address.js';
-import { checkBytes, checkInteger, kindOf } from './arguments.js';
-import { AF_INET, AF_UNIX, SHUT_RDWR, SO_ERROR, SOCK_STREAM, SOL_SOCKET } from './constants.js';
+import type { AncillaryMessage } from './ancillary.js';
+import { checkBytes, checkChunks, checkInteger, kindOf } from './arguments.js';
+import { AF_INET, AF_UNIX, MSG_TRUNC, SHUT_RDWR, SO_ERROR, SOCK_STREAM, SOL_SOCKET } from './constants.js';
 import { closedError, E, systemError } from './native/errno.js';
-import { systemCalls } from './native/platform.js';
+import { systemAbi, systemCalls } from './native/platform.js';
+import { decodeControl, descriptorsIn, encodeControl } from './native/posix/control-messages.js';
 
 /** How a socket is made. */
 export interface SocketOptions {
@@ -175,11 +177,8 @@ export class Socket {
     checkInteger('nbytes', nbytes, 0, MAX_RECV);
     checkInteger('flags', flags, INT_MIN, INT_MAX);
     const fd = this.open('recv');
-    const data = Buffer.allocUnsafeSlow(nbytes);
-    const n = made('recv', systemCalls().recvInto(fd, data, nbytes, flags));
-    if (n === nbytes) return data;
-    // Do not let a short message hold on to a large block.
-    return n < nbytes / 2 ? Buffer.from(data.subarray(0, n)) : data.subarray(0, n);
+    const data = receiveMemory(nbytes, flags);
+    return received(data, made('recv', systemCalls().recvInto(fd, data, nbytes, flags)));
   }
 
   /**
@@ -198,6 +197,75 @@ export class Socket {
   }
 
   /**
+   * As {@link recvInto} into the whole buffer, for hot paths: no exception for what happens all the time.
+   *
+   * @returns how many bytes were received, or the negated error number: `-EAGAIN`, `-EBADF` if the socket is closed.
+   */
+  tryRecvInto(buffer: Uint8Array): number {
+    checkBytes('buffer', buffer);
+    if (this.fd < 0) return -E.EBADF;
+    return systemCalls().recvInto(this.fd, buffer, Math.min(buffer.length, MAX_RECV), 0);
+  }
+
+  /**
+   * Receives one datagram of up to `nbytes` bytes, and who sent it; what does not fit is lost. Python: `recvfrom`.
+   *
+   * @returns the data, which may be empty, and the sender's address: null if it has none (a Unix socket without a name, any stream).
+   * @throws OSError (`EAGAIN`, `ECONNREFUSED` if an earlier datagram of a connected socket was refused).
+   */
+  recvfrom(nbytes: number, flags = 0): [Buffer, Address | null] {
+    checkInteger('nbytes', nbytes, 0, MAX_RECV);
+    checkInteger('flags', flags, INT_MIN, INT_MAX);
+    const fd = this.open('recvfrom');
+    const data = receiveMemory(nbytes, flags);
+    const n = made('recvfrom', systemCalls().recvfrom(fd, data, nbytes, flags));
+    return [received(data, n), systemCalls().receivedFrom()];
+  }
+
+  /**
+   * As {@link recvfrom}, into the start of `buffer`. Python: `recvfrom_into`.
+   *
+   * @param nbytes - How much at most; default (and 0) the size of the buffer.
+   */
+  recvfromInto(buffer: Uint8Array, nbytes = 0, flags = 0): [number, Address | null] {
+    checkBytes('buffer', buffer);
+    checkInteger('nbytes', nbytes, 0, buffer.length);
+    checkInteger('flags', flags, INT_MIN, INT_MAX);
+    const length = Math.min(nbytes === 0 ? buffer.length : nbytes, MAX_RECV);
+    const n = made('recvfrom', systemCalls().recvfrom(this.open('recvfrom'), buffer, length, flags));
+    return [n, systemCalls().receivedFrom()];
+  }
+
+  /**
+   * Receives data together with ancillary data, for example descriptors. Python: `recvmsg`.
+   *
+   * Descriptors that arrive (`SOL_SOCKET`, `SCM_RIGHTS`: an array of 32-bit integers) are close-on-exec and yours to close:
+   * `recvFds` finds them for you.
+   *
+   * @param ancillaryBytes - Room for ancillary data: the sum of `CMSG_SPACE(n)` of what is expected.
+   * @returns data, ancillary data, flags (`MSG_TRUNC`, `MSG_CTRUNC`, `MSG_EOR` ...) and the sender as {@link recvfrom} tells it.
+   */
+  recvmsg(nbytes: number, ancillaryBytes = 0, flags = 0): [Buffer, AncillaryMessage<Buffer>[], number, Address | null] {
+    checkInteger('nbytes', nbytes, 0, MAX_RECV);
+    checkInteger('ancillaryBytes', ancillaryBytes, 0, MAX_RECV);
+    checkInteger('flags', flags, INT_MIN, INT_MAX);
+    const fd = this.open('recvmsg');
+    const calls = systemCalls();
+    const data = receiveMemory(nbytes, flags);
+    const control = Buffer.alloc(ancillaryBytes);
+    const n = made('recvmsg', calls.recvmsg(fd, data, ancillaryBytes === 0 ? null : control, flags));
+    const arrived = calls.receivedControl();
+    try {
+      const messages = decodeControl(control, arrived, systemAbi);
+      return [received(data, n), messages, calls.receivedFlags(), calls.receivedFrom()];
+    } catch (error) {
+      // Out of memory. Nobody will learn of the descriptors.
+      for (const each of descriptorsIn(decodeControl(control, arrived, systemAbi), systemAbi)) calls.close(each);
+      throw error;
+    }
+  }
+
+  /**
    * Sends data, without raising SIGPIPE. Python: `send`.
    *
    * @returns how many bytes the kernel took, which may be fewer than given.
@@ -207,6 +275,53 @@ export class Socket {
     checkBytes('data', data);
     checkInteger('flags', flags, INT_MIN, INT_MAX);
     return made('send', systemCalls().send(this.open('send'), data, flags));
+  }
+
+  /** As {@link send}, for hot paths: gives the negated error number back in place of an exception (`-EAGAIN`, `-EBADF`). */
+  trySend(data: Uint8Array): number {
+    checkBytes('data', data);
+    return this.fd < 0 ? -E.EBADF : systemCalls().send(this.fd, data, 0);
+  }
+
+  /**
+   * Sends one datagram to an address. Python: `sendto` (the flags come last here).
+   *
+   * @returns how many bytes were sent: all of them, on a datagram socket.
+   * @throws OSError with `address` and `port` (`EMSGSIZE`, `EAGAIN`, `EISCONN`, `ENOENT`); GaiError if the host is no IP literal.
+   */
+  sendto(data: Uint8Array, address: AddressLike, flags = 0): number {
+    checkBytes('data', data);
+    checkInteger('flags', flags, INT_MIN, INT_MAX);
+    const fd = this.open('sendto');
+    const calls = systemCalls();
+    const n = calls.sendto(fd, data, flags, calls.encodeAddress(this.family, address));
+    if (n < 0) throw systemError(n, 'sendto', shownAddress(address));
+    return n;
+  }
+
+  /**
+   * Sends several pieces of data as one message, with ancillary data. Python: `sendmsg`.
+   *
+   * @param address - The receiver; null for that of a connected socket.
+   * @returns how many bytes the kernel took.
+   * @throws OSError (`EMSGSIZE`, also for more than 1,024 chunks; `EAGAIN`, `EINVAL` for ancillary data that it does not know).
+   */
+  sendmsg(
+    chunks: readonly Uint8Array[],
+    ancillary: readonly AncillaryMessage[] = [],
+    flags = 0,
+    address: AddressLike | null = null,
+  ): number {
+    checkChunks('chunks', chunks);
+    checkAncillary(ancillary);
+    checkInteger('flags', flags, INT_MIN, INT_MAX);
+    const fd = this.open('sendmsg');
+    const calls = systemCalls();
+    const to = address === null ? null : calls.encodeAddress(this.family, address);
+    const control = ancillary.length === 0 ? null : encodeControl(ancillary, systemAbi);
+    const n = calls.sendmsg(fd, chunks, control, flags, to);
+    if (n < 0) throw systemError(n, 'sendmsg', address === null ? undefined : shownAddress(address));
+    return n;
   }
 
   /**
@@ -352,6 +467,31 @@ function made(syscall: string, result: number): number {
 function addressOrThrow(syscall: string, result: number | Address): Address {
   if (typeof result === 'number') throw systemError(result, syscall);
   return result;
+}
+
+/** Memory for `nbytes` bytes. With MSG_TRUNC the kernel may write fewer than it says. */
+function receiveMemory(nbytes: number, flags: number): Buffer {
+  return (flags & MSG_TRUNC) === 0 ? Buffer.allocUnsafeSlow(nbytes) : Buffer.alloc(nbytes);
+}
+
+/** The `n` bytes that arrived in `data`. */
+function received(data: Buffer, n: number): Buffer {
+  if (n >= data.length) return data;
+  // Do not let a short message hold on to a large block.
+  return n < data.length / 2 ? Buffer.from(data.subarray(0, n)) : data.subarray(0, n);
+}
+
+function checkAncillary(ancillary: unknown): asserts ancillary is readonly AncillaryMessage[] {
+  if (!Array.isArray(ancillary)) throw new TypeError(`ancillary must be an array, not ${kindOf(ancillary)}`);
+  for (const message of ancillary as readonly unknown[]) {
+    if (!Array.isArray(message) || message.length !== 3) {
+      throw new TypeError('an ancillary message must be [level, type, data]');
+    }
+    const [level, type, data] = message as readonly unknown[];
+    checkInteger('the level of an ancillary message', level, INT_MIN, INT_MAX);
+    checkInteger('the type of an ancillary message', type, INT_MIN, INT_MAX);
+    checkBytes('the data of an ancillary message', data);
+  }
 }
 
 function optionOf(fd: number, level: number, name: number): number {

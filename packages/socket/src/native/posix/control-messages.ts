@@ -1,7 +1,5 @@
+import type { AncillaryMessage } from '../../ancillary.js';
 import type { Abi } from './abi.js';
-
-/** A control message ("ancillary data"): level, type and data. */
-export type ControlMessage<Data extends Uint8Array = Uint8Array> = readonly [level: number, type: number, data: Data];
 
 /** What stands in the length field of a control message with `length` bytes of data: C's `CMSG_LEN`. */
 export function controlLength(length: number, abi: Abi): number {
@@ -14,7 +12,7 @@ export function controlSpace(length: number, abi: Abi): number {
 }
 
 /** Puts control messages one behind the other, as the kernel wants them. */
-export function encodeControl(messages: readonly ControlMessage[], abi: Abi): Uint8Array {
+export function encodeControl(messages: readonly AncillaryMessage[], abi: Abi): Uint8Array {
   const { level: levelAt, type: typeAt, data: dataAt } = abi.control;
   let size = 0;
   for (const [, , data] of messages) size += controlSpace(data.length, abi);
@@ -38,10 +36,10 @@ export function encodeControl(messages: readonly ControlMessage[], abi: Abi): Ui
  *
  * @returns messages with data of their own.
  */
-export function decodeControl(bytes: Uint8Array, length: number, abi: Abi): ControlMessage<Buffer>[] {
+export function decodeControl(bytes: Uint8Array, length: number, abi: Abi): AncillaryMessage<Buffer>[] {
   const { level: levelAt, type: typeAt, data: dataAt } = abi.control;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const messages: ControlMessage<Buffer>[] = [];
+  const messages: AncillaryMessage<Buffer>[] = [];
   let at = 0;
   while (at + dataAt <= length) {
     const size = view.getUint32(at, true);
@@ -54,7 +52,7 @@ export function decodeControl(bytes: Uint8Array, length: number, abi: Abi): Cont
 }
 
 /** The descriptors that arrived with control messages; a number that was cut off is none. */
-export function descriptorsIn(messages: readonly ControlMessage<Buffer>[], abi: Abi): number[] {
+export function descriptorsIn(messages: readonly AncillaryMessage<Buffer>[], abi: Abi): number[] {
   const fds: number[] = [];
   for (const [level, type, data] of messages) {
     if (level !== abi.SOL_SOCKET || type !== abi.SCM_RIGHTS) continue;
