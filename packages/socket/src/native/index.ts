@@ -6,7 +6,7 @@ export { EV_ADD, EV_DELETE, EVFILT_READ, EVFILT_WRITE, type KernelQueue, Kqueue,
 export { DescriptorPoll } from './descriptor-poll.js';
 export { E, systemError } from './errno.js';
 export { addressOf } from './koffi.js';
-export { EPOLLIN, EPOLLOUT } from './linux/abi.js';
+export { EPOLLET, EPOLLIN, EPOLLOUT } from './linux/abi.js';
 export { Epoll } from './linux/epoll.js';
 export { requireLinux, systemCalls, WOULD_BLOCK } from './platform.js';
 export { POLLIN, PollList, POLLOUT } from './posix/poll.js';

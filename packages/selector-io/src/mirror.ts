@@ -1,0 +1,143 @@
+import { DescriptorPoll, Epoll, EPOLLET, EPOLLIN, EPOLLOUT, requireLinux, systemError } from '@tsyncio/socket/native';
+
+import { EVENT_READ, EVENT_WRITE } from './selector.js';
+
+/**
+ * How a loop sleeps whose selector has no descriptor of its own (select, poll, most selectors of users): the same interest in an epoll
+ * set of ours, and libuv watches that one. It only tells that something may be ready; what is ready, the selector says.
+ *
+ * Before a loop sleeps it has asked its selector and heard of nothing. So the mirror must tell of whatever becomes ready from then on,
+ * and of little else, or the loop turns for nothing:
+ *  - An interest goes to the kernel when the loop falls asleep: one that never sleeps pays nothing, and one that changes often pays once.
+ *    The end of an interest goes there at once, while the descriptor is still open.
+ *  - The kernel refuses what has no readiness (EPERM: a regular file, /dev/null) or is not open (EBADF). select and poll report both
+ *    always. So as long as there is such a descriptor the loop does not sleep; it is offered again each time.
+ *  - epoll watches open files, select and poll numbers. A descriptor that was closed while it was watched may live on as a duplicate,
+ *    be reported for ever, and nobody can name it any more. So a complaint about a number makes the mirror start afresh.
+ *  - epoll always reports errors and hang-up; select tells a writer only of room. What has woken the loop while the selector knows of
+ *    nothing is from then on watched for changes (edge-triggered), not for its state.
+ */
+export class Mirror {
+  private set: Epoll | null = null;
+  private poll: DescriptorPoll | null = null;
+  /** What the kernel was told: events by descriptor. */
+  private readonly told = new Map<number, number>();
+  /** What it is to be told before the next sleep. */
+  private readonly changed = new Map<number, number>();
+  private turn: (() => void) | null = null;
+  /** It has woken the loop, and the selector has not reported anything since. */
+  private doubtful = false;
+
+  /**
+   * Makes the set, unless there is one.
+   *
+   * @throws OSError without a descriptor to spare (`EMFILE`). Error where there is no epoll.
+   */
+  open(): Epoll {
+    if (this.set === null) {
+      requireLinux('loop over a selector without fileno()');
+      this.set = new Epoll((error) => systemError(error, 'epoll_create1'));
+    }
+    return this.set;
+  }
+
+  /** From now on the selector is asked for `events` of a descriptor. A sleeping loop must have a turn after it. */
+  want(fd: number, events: number): void {
+    this.changed.set(fd, events);
+  }
+
+  /** From now on the selector is asked for nothing of it. */
+  forget(fd: number): void {
+    this.changed.delete(fd);
+    if (this.told.delete(fd) && this.open().remove(fd) < 0) this.renew();
+  }
+
+  /** The selector has reported something. */
+  confirm(): void {
+    this.doubtful = false;
+  }
+
+  /** Calls `turn`, which must only schedule, when the selector should be asked again, perhaps at once; until {@link disarm}. */
+  arm(turn: () => void): void {
+    this.turn = turn;
+    if (this.doubtful) {
+      this.doubtful = false;
+      this.calm();
+      turn(); // for what became ready a moment ago and was calmed as well
+    } else if (this.tellAll()) {
+      this.poll ??= new DescriptorPoll(this.open().fd);
+      this.poll.arm(this.wake);
+    } else {
+      turn();
+    }
+  }
+
+  /** No call from now on. Cheap; idempotent. */
+  disarm(): void {
+    this.turn = null;
+    this.poll?.disarm();
+  }
+
+  /** Idempotent. */
+  close(): void {
+    this.disarm();
+    this.release();
+    this.told.clear();
+    this.changed.clear();
+  }
+
+  private readonly wake = (): void => {
+    this.doubtful = true;
+    this.turn?.();
+  };
+
+  /** @returns false if the kernel cannot watch one of them. */
+  private tellAll(): boolean {
+    const { changed } = this;
+    for (const [fd, events] of changed) {
+      if (this.tell(fd, events)) changed.delete(fd);
+    }
+    return changed.size === 0;
+  }
+
+  private tell(fd: number, events: number): boolean {
+    const bits = bitsOf(events);
+    if (this.told.has(fd)) {
+      if (this.open().modify(fd, bits) < 0) this.renew();
+    }
+    if (!this.told.has(fd) && this.open().add(fd, bits) < 0) return false;
+    this.told.set(fd, events);
+    return true;
+  }
+
+  /** What the kernel reports at this moment is watched for changes only. */
+  private calm(): void {
+    const set = this.open();
+    const most = Math.max(this.told.size, 1);
+    const n = set.wait(most, 0);
+    for (let i = 0; i < n; i++) {
+      const fd = set.fdAt(i);
+      if (set.modify(fd, bitsOf(this.told.get(fd) ?? 0) | EPOLLET) < 0) return this.renew();
+    }
+    set.wait(most, 0); // what is watched for changes is reported once
+  }
+
+  /** Starts afresh with an empty set, to be filled before the next sleep. */
+  private renew(): void {
+    this.release();
+    const { told, changed } = this;
+    for (const [fd, events] of told) if (!changed.has(fd)) changed.set(fd, events);
+    told.clear();
+  }
+
+  private release(): void {
+    this.poll?.close(); // before the descriptor, otherwise libuv aborts the process
+    this.poll = null;
+    this.set?.close();
+    this.set = null;
+  }
+}
+
+function bitsOf(events: number): number {
+  return ((events & EVENT_READ) !== 0 ? EPOLLIN : 0) | ((events & EVENT_WRITE) !== 0 ? EPOLLOUT : 0);
+}
