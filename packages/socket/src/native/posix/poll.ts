@@ -13,7 +13,7 @@ type Poll = (fds: number, count: number, timeoutMs: number) => number;
 
 function declarePoll(): Poll {
   requirePosix('PollSelector');
-  return koffi().load(null).func('poll', 'int', ['uintptr_t', 'size_t', 'int']) as unknown as Poll;
+  return koffi().load(null).func('poll', 'int', ['uintptr_t', 'size_t', 'int']);
 }
 
 /**
