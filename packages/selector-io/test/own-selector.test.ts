@@ -9,6 +9,7 @@ import {
 } from '@tsyncio/selector-io';
 import { socketpair } from '@tsyncio/socket';
 
+import { thrown } from './support/errors.js';
 import { iterations } from './support/loops.js';
 
 /** A plugin author's selector: sees and counts everything. */
@@ -50,4 +51,11 @@ test("keys of someone else's in the selector are passed over", async () => {
   expect(calls).toBe(1);
   loop.close();
   for (const socket of [a, b, c, d]) socket.close();
+});
+
+test.each([[null], [{}], [{ select: () => [] }], [{ fileno: () => 1 }]])('%p is no selector for a loop', (selector) => {
+  expect(thrown(() => new SelectorIo(selector as never))).toMatchObject({
+    name: 'TypeError',
+    message: expect.stringMatching(/^selector must /),
+  });
 });

@@ -1,274 +1,294 @@
 import { closeSync, openSync } from 'node:fs';
 
 import { ContextVar, type ExceptionContext, Handle } from '@tsyncio/core';
-import { TaskLoop } from '@tsyncio/futures-tasks';
+import type { TaskLoop } from '@tsyncio/futures-tasks';
 import { addReader, addWriter, removeReader, removeWriter, SelectorIo } from '@tsyncio/selector-io';
 import { type Socket, socketpair } from '@tsyncio/socket';
 import { leakAudit } from '@tsyncio/test-support';
 
 import { thrown } from './support/errors.js';
 import { iterations } from './support/loops.js';
-
-let loop: TaskLoop<SelectorIo>;
-let a: Socket;
-let b: Socket;
-
-beforeEach(() => {
-  loop = new TaskLoop({ backend: new SelectorIo() });
-  [a, b] = socketpair();
-});
-
-afterEach(() => {
-  loop.close();
-  a.close();
-  b.close();
-});
+import { eachSelector } from './support/selectors.js';
 
 leakAudit();
 
-const bytes = Buffer.from('x');
+eachSelector((makeLoop, name) => {
+  let loop: TaskLoop<SelectorIo>;
+  let a: Socket;
+  let b: Socket;
 
-describe('watched descriptors', () => {
-  test('READER-01 READER-05 a reader runs once an iteration while there is something to read', async () => {
-    const calls: unknown[][] = [];
-    expect(addReader(loop, a, (...args: unknown[]) => void calls.push(args), 1, 'two')).toBeUndefined();
-    await iterations(loop, 2);
-    expect(calls).toEqual([]);
-    b.send(bytes);
-    await iterations(loop, 3);
-    expect(calls).toEqual([
-      [1, 'two'],
-      [1, 'two'],
-      [1, 'two'],
-    ]);
-    a.recv(1);
-    await iterations(loop, 2);
-    expect(calls).toHaveLength(3);
-    expect([removeReader(loop, a), removeReader(loop, a)]).toEqual([true, false]);
-    expect([removeWriter(loop, a), removeReader(loop, 999)]).toEqual([false, false]);
+  beforeEach(() => {
+    loop = makeLoop();
+    [a, b] = socketpair();
   });
 
-  test('READER-02 a writer runs once an iteration while there is room', async () => {
-    let calls = 0;
-    addWriter(loop, a, () => void calls++);
-    await iterations(loop, 3);
-    expect(calls).toBe(3);
-    expect([removeWriter(loop, a), removeWriter(loop, a)]).toEqual([true, false]);
-    await iterations(loop, 1);
-    expect(calls).toBe(3);
-  });
-
-  test('CTX-09 a reader keeps what it sets in context variables from run to run, and nobody else sees it', async () => {
-    const count = new ContextVar<number>('count', { default: 0 });
-    const seen: number[] = [];
-    b.send(bytes);
-    addReader(loop, a, () => {
-      seen.push(count.get());
-      count.set(count.get() + 1);
-    });
-    await iterations(loop, 3);
-    expect(seen).toEqual([0, 1, 2]);
-    expect(count.get()).toBe(0);
-  });
-
-  test('READER-03 the second replaces the first', async () => {
-    const calls: string[] = [];
-    b.send(bytes);
-    addReader(loop, a, () => void calls.push('old'));
-    addReader(loop, a, () => void calls.push('new'));
-    await iterations(loop, 1);
-    expect(calls).toEqual(['new']);
-    expect([removeReader(loop, a), removeReader(loop, a)]).toEqual([true, false]);
-  });
-
-  test('READER-04 reader and writer are independent, the reader is first', async () => {
-    const calls: string[] = [];
-    b.send(bytes);
-    addWriter(loop, a, () => void calls.push('write'));
-    addReader(loop, a, () => void calls.push('read'));
-    await iterations(loop, 1);
-    expect(calls).toEqual(['read', 'write']);
-    expect(removeReader(loop, a)).toBe(true);
-    await iterations(loop, 1);
-    expect(calls).toEqual(['read', 'write', 'write']);
-    addReader(loop, a, () => void calls.push('read again'));
-    expect(removeWriter(loop, a)).toBe(true);
-    await iterations(loop, 1);
-    expect(calls.slice(3)).toEqual(['read again']);
-  });
-
-  test('READER-06 a number and an object are the same descriptor', async () => {
-    const calls: string[] = [];
-    b.send(bytes);
-    addReader(loop, a, () => void calls.push('object'));
-    addReader(loop, a.fileno(), () => void calls.push('number'));
-    await iterations(loop, 1);
-    expect(calls).toEqual(['number']);
-    expect(removeReader(loop, { fileno: () => a.fileno() })).toBe(true);
-  });
-
-  test.each([-1, 1.5, 'x', null, {}])('READER-07 %p is refused by all four', (file) => {
-    const calls = [
-      () => addReader(loop, file as never, () => undefined),
-      () => addWriter(loop, file as never, () => undefined),
-      () => removeReader(loop, file as never),
-      () => removeWriter(loop, file as never),
-    ];
-    for (const call of calls) expect(thrown(call).name).toBe('ValueError');
-  });
-
-  test('READER-10 on a closed loop', () => {
-    addReader(loop, a, () => undefined);
+  afterEach(() => {
     loop.close();
-    for (const add of [addReader, addWriter]) {
-      expect(thrown(() => add(loop, a, () => undefined))).toMatchObject({
-        name: 'RuntimeError',
-        message: 'Event loop is closed',
+    a.close();
+    b.close();
+  });
+
+  const bytes = Buffer.from('x');
+
+  describe('watched descriptors', () => {
+    test('READER-01 READER-05 a reader runs once an iteration while there is something to read', async () => {
+      const calls: unknown[][] = [];
+      expect(addReader(loop, a, (...args: unknown[]) => void calls.push(args), 1, 'two')).toBeUndefined();
+      await iterations(loop, 2);
+      expect(calls).toEqual([]);
+      b.send(bytes);
+      await iterations(loop, 3);
+      expect(calls).toEqual([
+        [1, 'two'],
+        [1, 'two'],
+        [1, 'two'],
+      ]);
+      a.recv(1);
+      await iterations(loop, 2);
+      expect(calls).toHaveLength(3);
+      expect([removeReader(loop, a), removeReader(loop, a)]).toEqual([true, false]);
+      expect([removeWriter(loop, a), removeReader(loop, 999)]).toEqual([false, false]);
+    });
+
+    test('READER-02 a writer runs once an iteration while there is room', async () => {
+      let calls = 0;
+      addWriter(loop, a, () => void calls++);
+      await iterations(loop, 3);
+      expect(calls).toBe(3);
+      expect([removeWriter(loop, a), removeWriter(loop, a)]).toEqual([true, false]);
+      await iterations(loop, 1);
+      expect(calls).toBe(3);
+    });
+
+    test('CTX-09 a reader keeps what it sets in context variables from run to run, and nobody else sees it', async () => {
+      const count = new ContextVar<number>('count', { default: 0 });
+      const seen: number[] = [];
+      b.send(bytes);
+      addReader(loop, a, () => {
+        seen.push(count.get());
+        count.set(count.get() + 1);
+      });
+      await iterations(loop, 3);
+      expect(seen).toEqual([0, 1, 2]);
+      expect(count.get()).toBe(0);
+    });
+
+    test('READER-03 the second replaces the first', async () => {
+      const calls: string[] = [];
+      b.send(bytes);
+      addReader(loop, a, () => void calls.push('old'));
+      addReader(loop, a, () => void calls.push('new'));
+      await iterations(loop, 1);
+      expect(calls).toEqual(['new']);
+      expect([removeReader(loop, a), removeReader(loop, a)]).toEqual([true, false]);
+    });
+
+    test('READER-04 reader and writer are independent, the reader is first', async () => {
+      const calls: string[] = [];
+      b.send(bytes);
+      addWriter(loop, a, () => void calls.push('write'));
+      addReader(loop, a, () => void calls.push('read'));
+      await iterations(loop, 1);
+      expect(calls).toEqual(['read', 'write']);
+      expect(removeReader(loop, a)).toBe(true);
+      await iterations(loop, 1);
+      expect(calls).toEqual(['read', 'write', 'write']);
+      addReader(loop, a, () => void calls.push('read again'));
+      expect(removeWriter(loop, a)).toBe(true);
+      await iterations(loop, 1);
+      expect(calls.slice(3)).toEqual(['read again']);
+    });
+
+    test('READER-06 a number and an object are the same descriptor', async () => {
+      const calls: string[] = [];
+      b.send(bytes);
+      addReader(loop, a, () => void calls.push('object'));
+      addReader(loop, a.fileno(), () => void calls.push('number'));
+      await iterations(loop, 1);
+      expect(calls).toEqual(['number']);
+      expect(removeReader(loop, { fileno: () => a.fileno() })).toBe(true);
+    });
+
+    test.each([-1, 1.5, 'x', null, {}])('READER-07 %p is refused by all four', (file) => {
+      const calls = [
+        () => addReader(loop, file as never, () => undefined),
+        () => addWriter(loop, file as never, () => undefined),
+        () => removeReader(loop, file as never),
+        () => removeWriter(loop, file as never),
+      ];
+      for (const call of calls) expect(thrown(call).name).toBe('ValueError');
+    });
+
+    test('READER-10 on a closed loop', () => {
+      addReader(loop, a, () => undefined);
+      loop.close();
+      for (const add of [addReader, addWriter]) {
+        expect(thrown(() => add(loop, a, () => undefined))).toMatchObject({
+          name: 'RuntimeError',
+          message: 'Event loop is closed',
+        });
+      }
+      expect([removeReader(loop, a), removeWriter(loop, a)]).toEqual([false, false]);
+    });
+
+    test('READER-11 what a reader removes does not run, though it was queued', async () => {
+      const calls: string[] = [];
+      b.send(bytes);
+      addReader(loop, a, () => {
+        calls.push('read');
+        removeWriter(loop, a);
+        removeWriter(loop, b);
+      });
+      addWriter(loop, a, () => void calls.push('write'));
+      addWriter(loop, b, () => void calls.push('write b'));
+      await iterations(loop, 2);
+      expect(calls).not.toContain('write');
+      // Which of the two descriptors comes first is the kernel's choice.
+      expect(calls.filter((call) => call === 'read')).toHaveLength(2);
+      expect(calls.filter((call) => call === 'write b').length).toBeLessThanOrEqual(1);
+      removeReader(loop, a);
+    });
+
+    test('READER-12 what a reader replaces runs in the next iteration', async () => {
+      const calls: string[] = [];
+      b.send(bytes);
+      addReader(loop, a, () => {
+        calls.push('read');
+        removeReader(loop, a);
+        addWriter(loop, a, () => void calls.push('new'));
+      });
+      addWriter(loop, a, () => void calls.push('old'));
+      await iterations(loop, 1);
+      expect(calls).toEqual(['read']);
+      await iterations(loop, 1);
+      expect(calls).toEqual(['read', 'new']);
+    });
+
+    test('READER-13 queued callbacks, then descriptors, then timers', async () => {
+      const calls: string[] = [];
+      b.send(bytes);
+      loop.callLater(0, () => void calls.push('timer'));
+      addReader(loop, a, () => void calls.push('reader'));
+      loop.callSoon(() => void calls.push('soon'));
+      await iterations(loop, 1);
+      expect(calls).toEqual(['soon', 'reader', 'timer']);
+    });
+
+    test('READER-14 one that throws is reported and stays', async () => {
+      const reports: ExceptionContext[] = [];
+      loop.setExceptionHandler((_loop, context) => void reports.push(context));
+      b.send(bytes);
+      const error = new Error('boom');
+      addReader(loop, a, () => {
+        throw error;
+      });
+      await iterations(loop, 2);
+      expect(reports).toHaveLength(2);
+      expect(reports[0]).toMatchObject({ message: expect.stringContaining('Exception in callback'), exception: error });
+      expect(reports[0]!.handle).toBe(reports[1]!.handle);
+      expect(removeReader(loop, a)).toBe(true);
+    });
+
+    if (name === 'EpollSelector') {
+      test('READER-15 a regular file is EPERM, and leaves nothing behind', () => {
+        const file = openSync(__filename, 'r');
+        for (const add of [addReader, addWriter]) {
+          expect(thrown(() => add(loop, file, () => undefined))).toMatchObject({
+            name: 'PermissionError',
+            code: 'EPERM',
+          });
+        }
+        expect(removeReader(loop, file)).toBe(false);
+        closeSync(file);
+        expect(thrown(() => addReader(loop, file, () => undefined))).toMatchObject({ code: 'EBADF' });
+        expect(loop.backend.active).toBe(false);
+      });
+    } else {
+      test('READER-15 SEL-08 a regular file is ready in every iteration, for reading and for writing', async () => {
+        const file = openSync(__filename, 'r');
+        const calls: string[] = [];
+        addReader(loop, file, () => void calls.push('read'));
+        addWriter(loop, file, () => void calls.push('write'));
+        await iterations(loop, 2);
+        expect(calls).toEqual(['read', 'write', 'read', 'write']);
+        expect([removeReader(loop, file), removeWriter(loop, file)]).toEqual([true, true]);
+        closeSync(file);
+        expect(loop.backend.active).toBe(false);
       });
     }
+
+    test('READER-16 removed by the object that was closed meanwhile', () => {
+      addReader(loop, a, () => undefined);
+      a.close();
+      expect(removeReader(loop, a)).toBe(true);
+      expect(thrown(() => removeReader(loop, a)).name).toBe('ValueError');
+      expect(loop.backend.active).toBe(false);
+    });
+
+    test('READER-18 it runs in the context in which it was added', async () => {
+      const variable = new ContextVar<string>('name');
+      const seen: string[] = [];
+      b.send(bytes);
+      loop.callSoon(() => {
+        variable.set('inner');
+        addReader(loop, a, () => void seen.push(variable.get('unset')));
+      });
+      await iterations(loop, 2);
+      expect(seen).toEqual(['inner']);
+      expect(variable.get('outer')).toBe('outer');
+    });
+
+    test("READER-19 the documentation's example", async () => {
+      let received = '';
+      addReader(loop, a, () => {
+        received += a.recv(100).toString();
+        removeReader(loop, a);
+        loop.stop();
+      });
+      loop.callSoon(() => b.send(Buffer.from('abc')));
+      await loop.runForever();
+      expect(received).toBe('abc');
+    });
+
+    test('a callback that is no function is a TypeError', () => {
+      for (const add of [addReader, addWriter]) {
+        expect(() => add(loop, a, 'x' as never)).toThrow(/callback must be a function, not string/);
+      }
+      expect(loop.backend.active).toBe(false);
+    });
+
+    test('added from plain Node code while the loop sleeps with nothing to watch', async () => {
+      const run = loop.runForever();
+      setTimeout(() => {
+        addReader(loop, a, () => loop.stop());
+        b.send(bytes);
+      }, 20);
+      await run;
+      removeReader(loop, a);
+    });
+
+    test('an async callback is a step: its continuation comes before the next callback', async () => {
+      const calls: string[] = [];
+      b.send(bytes);
+      addReader(loop, a, async () => {
+        calls.push('begin');
+        await Promise.resolve();
+        calls.push('end');
+      });
+      addWriter(loop, a, () => void calls.push('writer'));
+      await iterations(loop, 1);
+      expect(calls).toEqual(['begin', 'end', 'writer']);
+    });
+  });
+
+  test('READER-17 a handle that was cancelled by other means is unregistered when its descriptor is reported', async () => {
+    const handles = [new Handle(() => undefined, [], loop), new Handle(() => undefined, [], loop)] as const;
+    loop.backend.addReader(a, handles[0]);
+    loop.backend.addWriter(a, handles[1]);
+    b.send(bytes);
+    for (const handle of handles) handle.cancel();
+    await iterations(loop, 1);
+    expect(loop.backend.active).toBe(false);
     expect([removeReader(loop, a), removeWriter(loop, a)]).toEqual([false, false]);
   });
-
-  test('READER-11 what a reader removes does not run, though it was queued', async () => {
-    const calls: string[] = [];
-    b.send(bytes);
-    addReader(loop, a, () => {
-      calls.push('read');
-      removeWriter(loop, a);
-      removeWriter(loop, b);
-    });
-    addWriter(loop, a, () => void calls.push('write'));
-    addWriter(loop, b, () => void calls.push('write b'));
-    await iterations(loop, 2);
-    expect(calls).not.toContain('write');
-    // Which of the two descriptors comes first is the kernel's choice.
-    expect(calls.filter((call) => call === 'read')).toHaveLength(2);
-    expect(calls.filter((call) => call === 'write b').length).toBeLessThanOrEqual(1);
-    removeReader(loop, a);
-  });
-
-  test('READER-12 what a reader replaces runs in the next iteration', async () => {
-    const calls: string[] = [];
-    b.send(bytes);
-    addReader(loop, a, () => {
-      calls.push('read');
-      removeReader(loop, a);
-      addWriter(loop, a, () => void calls.push('new'));
-    });
-    addWriter(loop, a, () => void calls.push('old'));
-    await iterations(loop, 1);
-    expect(calls).toEqual(['read']);
-    await iterations(loop, 1);
-    expect(calls).toEqual(['read', 'new']);
-  });
-
-  test('READER-13 queued callbacks, then descriptors, then timers', async () => {
-    const calls: string[] = [];
-    b.send(bytes);
-    loop.callLater(0, () => void calls.push('timer'));
-    addReader(loop, a, () => void calls.push('reader'));
-    loop.callSoon(() => void calls.push('soon'));
-    await iterations(loop, 1);
-    expect(calls).toEqual(['soon', 'reader', 'timer']);
-  });
-
-  test('READER-14 one that throws is reported and stays', async () => {
-    const reports: ExceptionContext[] = [];
-    loop.setExceptionHandler((_loop, context) => void reports.push(context));
-    b.send(bytes);
-    const error = new Error('boom');
-    addReader(loop, a, () => {
-      throw error;
-    });
-    await iterations(loop, 2);
-    expect(reports).toHaveLength(2);
-    expect(reports[0]).toMatchObject({ message: expect.stringContaining('Exception in callback'), exception: error });
-    expect(reports[0]!.handle).toBe(reports[1]!.handle);
-    expect(removeReader(loop, a)).toBe(true);
-  });
-
-  test('READER-15 a regular file is EPERM on epoll, and leaves nothing behind', () => {
-    const file = openSync(__filename, 'r');
-    for (const add of [addReader, addWriter]) {
-      expect(thrown(() => add(loop, file, () => undefined))).toMatchObject({ name: 'PermissionError', code: 'EPERM' });
-    }
-    expect(removeReader(loop, file)).toBe(false);
-    closeSync(file);
-    expect(thrown(() => addReader(loop, file, () => undefined))).toMatchObject({ code: 'EBADF' });
-    expect(loop.backend.active).toBe(false);
-  });
-
-  test('READER-16 removed by the object that was closed meanwhile', () => {
-    addReader(loop, a, () => undefined);
-    a.close();
-    expect(removeReader(loop, a)).toBe(true);
-    expect(thrown(() => removeReader(loop, a)).name).toBe('ValueError');
-    expect(loop.backend.active).toBe(false);
-  });
-
-  test('READER-18 it runs in the context in which it was added', async () => {
-    const variable = new ContextVar<string>('name');
-    const seen: string[] = [];
-    b.send(bytes);
-    loop.callSoon(() => {
-      variable.set('inner');
-      addReader(loop, a, () => void seen.push(variable.get('unset')));
-    });
-    await iterations(loop, 2);
-    expect(seen).toEqual(['inner']);
-    expect(variable.get('outer')).toBe('outer');
-  });
-
-  test("READER-19 the documentation's example", async () => {
-    let received = '';
-    addReader(loop, a, () => {
-      received += a.recv(100).toString();
-      removeReader(loop, a);
-      loop.stop();
-    });
-    loop.callSoon(() => b.send(Buffer.from('abc')));
-    await loop.runForever();
-    expect(received).toBe('abc');
-  });
-
-  test('a callback that is no function is a TypeError', () => {
-    for (const add of [addReader, addWriter]) {
-      expect(() => add(loop, a, 'x' as never)).toThrow(/callback must be a function, not string/);
-    }
-    expect(loop.backend.active).toBe(false);
-  });
-
-  test('added from plain Node code while the loop sleeps with nothing to watch', async () => {
-    const run = loop.runForever();
-    setTimeout(() => {
-      addReader(loop, a, () => loop.stop());
-      b.send(bytes);
-    }, 20);
-    await run;
-    removeReader(loop, a);
-  });
-
-  test('an async callback is a step: its continuation comes before the next callback', async () => {
-    const calls: string[] = [];
-    b.send(bytes);
-    addReader(loop, a, async () => {
-      calls.push('begin');
-      await Promise.resolve();
-      calls.push('end');
-    });
-    addWriter(loop, a, () => void calls.push('writer'));
-    await iterations(loop, 1);
-    expect(calls).toEqual(['begin', 'end', 'writer']);
-  });
-});
-
-test('READER-17 a handle that was cancelled by other means is unregistered when its descriptor is reported', async () => {
-  const handles = [new Handle(() => undefined, [], loop), new Handle(() => undefined, [], loop)] as const;
-  loop.backend.addReader(a, handles[0]);
-  loop.backend.addWriter(a, handles[1]);
-  b.send(bytes);
-  for (const handle of handles) handle.cancel();
-  await iterations(loop, 1);
-  expect(loop.backend.active).toBe(false);
-  expect([removeReader(loop, a), removeWriter(loop, a)]).toEqual([false, false]);
 });
