@@ -26,6 +26,9 @@ export {
   sockAccept,
   sockConnect,
   sockRecv,
+  sockRecvfrom,
+  sockRecvfromInto,
   sockRecvInto,
   sockSendall,
+  sockSendto,
 } from '@tsyncio/socket';

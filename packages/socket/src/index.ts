@@ -22,6 +22,16 @@ export type {
   StreamSink,
   WatchIo,
 } from './ports.js';
-export { sockAccept, sockConnect, type SockLoop, sockRecv, sockRecvInto, sockSendall } from './sock/index.js';
+export {
+  sockAccept,
+  sockConnect,
+  type SockLoop,
+  sockRecv,
+  sockRecvfrom,
+  sockRecvfromInto,
+  sockRecvInto,
+  sockSendall,
+  sockSendto,
+} from './sock/index.js';
 export { acceptedFrom, connectError, Socket, socketpair, type SocketOptions } from './socket.js';
 export { addReader, addWriter, removeReader, removeWriter, type WatchingLoop } from './watch.js';
