@@ -53,7 +53,7 @@ export abstract class SocketTransport<P extends AnyProtocol> extends FlowControl
   protected begin(waiter: Future<void> | null): void {
     const { loop, protocol } = this;
     const connectionMade = protocol!.connectionMade?.bind(protocol);
-    if (connectionMade !== undefined) loop.enqueue(new Handle(connectionMade, [this as never], loop));
+    if (connectionMade !== undefined) loop.enqueue(new Handle(connectionMade, [this], loop));
     loop.enqueue(new Beginning(this, waiter));
   }
 
