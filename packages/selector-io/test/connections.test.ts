@@ -1,7 +1,7 @@
 import { closeSync, openSync } from 'node:fs';
 
 import type { OSError } from '@tsyncio/core';
-import { operation, sleep, TaskLoop } from '@tsyncio/futures-tasks';
+import { operation, sleep, type TaskLoop } from '@tsyncio/futures-tasks';
 import { addReader, addWriter, removeReader, removeWriter, SelectorIo } from '@tsyncio/selector-io';
 import {
   type Address,

@@ -2,7 +2,7 @@ import { closeSync, openSync } from 'node:fs';
 
 import { ContextVar, type ExceptionContext, Handle } from '@tsyncio/core';
 import type { TaskLoop } from '@tsyncio/futures-tasks';
-import { addReader, addWriter, removeReader, removeWriter, SelectorIo } from '@tsyncio/selector-io';
+import { addReader, addWriter, removeReader, removeWriter, type SelectorIo } from '@tsyncio/selector-io';
 import { type Socket, socketpair } from '@tsyncio/socket';
 import { leakAudit } from '@tsyncio/test-support';
 

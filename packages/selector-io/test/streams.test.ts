@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 
 import type { ExceptionContext, OSError } from '@tsyncio/core';
 import { TaskLoop } from '@tsyncio/futures-tasks';
-import { addReader, addWriter, removeReader, removeWriter, SelectorIo } from '@tsyncio/selector-io';
+import { addReader, addWriter, removeReader, removeWriter, type SelectorIo } from '@tsyncio/selector-io';
 import { Socket, socketpair, type StreamChannel, type StreamSink, SO_LINGER, SOL_SOCKET } from '@tsyncio/socket';
 import { leakAudit } from '@tsyncio/test-support';
 
