@@ -43,7 +43,6 @@ export class PollList {
     if (index === this.capacity) this.grow();
     this.ints[2 * index] = fd;
     this.shorts[4 * index + 2] = interest;
-    this.shorts[4 * index + 3] = 0;
     this.indices.set(fd, index);
   }
 
