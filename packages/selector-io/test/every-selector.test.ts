@@ -183,6 +183,13 @@ describe.each([
       expect(events).toBe(EVENT_READ);
     });
 
+    test('SEL-24 more than a second', () => {
+      selector.register(a, EVENT_READ);
+      const start = performance.now();
+      expect(selector.select(1.05)).toEqual([]);
+      expect(performance.now() - start).toBeGreaterThanOrEqual(1050);
+    });
+
     test('SEL-24 a timeout of a wrong type, or NaN', () => {
       expect(() => selector.select('1' as never)).toThrow(/timeout must be a number of seconds or null, not string/);
       expect(() => selector.select(NaN)).toThrow(/NaN/);

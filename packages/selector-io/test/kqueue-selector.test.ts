@@ -134,6 +134,20 @@ describe('KqueueSelector over a scripted queue', () => {
     expect(queue.taken()).toEqual(['wait 4 1.25']);
   });
 
+  test.each([null, Infinity, 1e9])('SEL-23 SEL-24 a wait of %p is made of pieces that an int can hold', (timeout) => {
+    const [selector, queue] = over(new ScriptedQueue());
+    const key = selector.register(7, EVENT_READ);
+    queue.taken();
+    let waits = 0;
+    queue.wait = (_atMost, seconds) => {
+      queue.calls.push(`wait ${seconds}`);
+      if (++waits === 3) queue.events = [[7, EVFILT_READ]];
+      return queue.events.length;
+    };
+    expect(selector.select(timeout)).toEqual([[key, EVENT_READ]]);
+    expect(queue.taken()).toEqual(Array(3).fill('wait 2147483.647'));
+  });
+
   test('SEL-33 its descriptor', () => {
     const [selector] = over(new ScriptedQueue());
     expect(selector.fileno()).toBe(77);
