@@ -14,8 +14,8 @@ import { EVENT_READ, EVENT_WRITE } from './selector.js';
  *    always. So as long as there is such a descriptor the loop does not sleep; it is offered again each time.
  *  - epoll watches open files, select and poll numbers. A descriptor that was closed while it was watched may live on as a duplicate,
  *    be reported for ever, and nobody can name it any more. So a complaint about a number makes the mirror start afresh.
- *  - epoll always reports errors and hang-up; select tells a writer only of room. What has woken the loop while the selector knows of
- *    nothing is from then on watched for changes (edge-triggered), not for its state.
+ *  - epoll always reports errors and hang-up, also where nobody asked for it: select does not tell a writer of hang-up. When that has
+ *    woken the loop and the selector knows of nothing, it is from then on watched for changes (edge-triggered), not for its state.
  */
 export class Mirror {
   private set: Epoll | null = null;
@@ -110,16 +110,18 @@ export class Mirror {
     return true;
   }
 
-  /** What the kernel reports at this moment is watched for changes only. */
+  /** What the kernel reports at this moment without having been asked is watched for changes only. */
   private calm(): void {
     const set = this.open();
     const most = Math.max(this.told.size, 1);
     const n = set.wait(most, 0);
     for (let i = 0; i < n; i++) {
       const fd = set.fdAt(i);
-      if (set.modify(fd, bitsOf(this.told.get(fd) ?? 0) | EPOLLET) < 0) return this.renew();
+      const bits = bitsOf(this.told.get(fd) ?? 0);
+      if ((set.bitsAt(i) & bits) !== 0) continue;
+      if (set.modify(fd, bits | EPOLLET) < 0) return this.renew();
     }
-    set.wait(most, 0); // what is watched for changes is reported once
+    set.wait(most, 0); // takes its last report
   }
 
   /** Starts afresh with an empty set, to be filled before the next sleep. */
