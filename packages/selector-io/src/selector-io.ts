@@ -6,6 +6,9 @@ import {
   type AddressLike,
   type ConnectIo,
   type ConnectLoop,
+  type DatagramChannel,
+  type DatagramIo,
+  type DatagramSink,
   fileDescriptor,
   type FileDescriptorLike,
   type Socket,
@@ -23,6 +26,7 @@ import { connect } from './connect.js';
 import { DefaultSelector } from './default-selector.js';
 import { Mirror } from './mirror.js';
 import { EVENT_READ, EVENT_WRITE, type Selector, type SelectorKey } from './selector.js';
+import { SelectorDatagramChannel } from './datagram-channel.js';
 import { SelectorChannel } from './selector-channel.js';
 import { SelectorStreamChannel } from './stream-channel.js';
 import { Watch } from './watch.js';
@@ -49,7 +53,7 @@ interface Sleeper {
  * @example
  * const loop = new TaskLoop({ backend: new SelectorIo() });
  */
-export class SelectorIo implements StreamIo, AcceptIo, ConnectIo, WatchIo {
+export class SelectorIo implements StreamIo, DatagramIo, AcceptIo, ConnectIo, WatchIo {
   /** The selector that finds out what is ready. Its keys belong to the backend. */
   readonly selector: Selector;
   /** Internal: the system calls of this thread; loads the native code at the first stream. */
@@ -173,20 +177,33 @@ export class SelectorIo implements StreamIo, AcceptIo, ConnectIo, WatchIo {
     return true;
   }
 
-  // ---- StreamIo, AcceptIo, ConnectIo --------------------------------------------------------------------------------------------
+  // ---- StreamIo, DatagramIo, AcceptIo, ConnectIo --------------------------------------------------------------------------------------------
 
   openStream(socket: Socket, sink: StreamSink, loop: HandleOwner): StreamChannel {
+    this.prepare(socket);
+    return this.opened(new SelectorStreamChannel(this, socket, sink, loop));
+  }
+
+  openDatagram(socket: Socket, sink: DatagramSink, loop: HandleOwner): DatagramChannel {
+    this.prepare(socket);
+    return this.opened(new SelectorDatagramChannel(this, socket, sink, loop));
+  }
+
+  /** Checks and prepares a socket that a channel is to take over. */
+  private prepare(socket: Socket): void {
     this.checkOpen();
     const fd = socket.fileno();
     if (fd >= 0 && this.watches.get(fd) instanceof SelectorChannel) {
       throw new RuntimeError(`descriptor ${fd} is used by a transport already`);
     }
     socket.setblocking(false); // throws for a closed socket
-    const channel = new SelectorStreamChannel(this, socket, sink, loop);
-    const old = this.watches.get(fd);
+  }
+
+  private opened<C extends SelectorChannel>(channel: C): C {
+    const old = this.watches.get(channel.fd);
     // A reader or writer of the user's gives way, as in asyncio, where the transport's replaces it.
     if (old !== undefined) this.drop(old);
-    this.watches.set(fd, channel);
+    this.watches.set(channel.fd, channel);
     return channel;
   }
 

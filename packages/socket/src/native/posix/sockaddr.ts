@@ -4,6 +4,7 @@ import { osError, ValueError } from '@tsyncio/core';
 
 import type { Address } from '../../address.js';
 import { isBytes, kindOf } from '../../arguments.js';
+import { E } from '../errno.js';
 import { formatIpv4, formatIpv6, ipVersion, parseIpv4, parseIpv6 } from '../ip.js';
 import { type Abi, AF_INET, AF_UNIX, SOCKADDR_IN6_SIZE, SOCKADDR_IN_SIZE, SUN_PATH } from './abi.js';
 
@@ -92,7 +93,11 @@ function encodeUnix(address: unknown, abi: Abi): Uint8Array {
   if (isAbstract && !abi.abstractNames) throw new ValueError('only Linux has abstract Unix names');
   if (!isAbstract && name.includes(0)) throw new ValueError('a Unix path must not contain NUL');
   const room = isAbstract ? abi.sunPathMax : abi.sunPathMax - 1;
-  if (name.length > room) throw new ValueError(`a Unix path may have ${room} bytes, this one has ${name.length}`);
+  if (name.length > room) {
+    // The kernel cannot be asked: it would be told another path.
+    const message = `ENAMETOOLONG: a Unix path may have ${room} bytes, this one has ${name.length}`;
+    throw osError({ code: 'ENAMETOOLONG', errno: -E.ENAMETOOLONG, message });
+  }
   // An abstract name ends where the length says; a path ends with NUL. '' asks for a name (autobind).
   const [bytes] = structure(SUN_PATH + name.length + (isAbstract || name.length === 0 ? 0 : 1), AF_UNIX, abi);
   bytes.set(name, SUN_PATH);
