@@ -68,7 +68,12 @@ eachSelector((makeLoop) => {
         a.close();
         const operation = begin(loop, a);
         expect(operation.done()).toBe(true);
-        expect(await failure(operation)).toMatchObject({ name: 'OSError', code: 'EBADF', syscall: call });
+        expect(await failure(operation)).toMatchObject({
+          name: 'OSError',
+          code: 'EBADF',
+          syscall: call,
+          message: `${call} EBADF: the socket is closed`,
+        });
         loop.setDebug(true);
         expect(await failure(begin(loop, a))).toMatchObject({ name: 'OSError', code: 'EBADF' });
       }),
@@ -100,6 +105,18 @@ eachSelector((makeLoop) => {
       }),
     );
   });
+
+  test(
+    'SOCK-26 even if nothing is asked for',
+    inLoop(makeLoop, async (loop, sockets) => {
+      const [a] = sockets.pair();
+      a.close();
+      const nothing = Buffer.alloc(0);
+      for (const operation of [sockRecv(loop, a, 0), sockRecvInto(loop, a, nothing), sockSendall(loop, a, nothing)]) {
+        expect(await failure(operation)).toMatchObject({ code: 'EBADF' });
+      }
+    }),
+  );
 
   test(
     'SOCK-22 without debug mode nobody looks',
