@@ -8,6 +8,7 @@ export { type AncillaryMessage, CMSG_LEN, CMSG_SPACE, recvFds, sendFds } from '.
 export { fileDescriptor } from './arguments.js';
 export * from './constants.js';
 export { ipVersion } from './native/ip.js';
+export { setDescriptorDebug } from './ownership.js';
 export type {
   AcceptIo,
   Acceptor,

@@ -69,7 +69,7 @@ async function withPeer(type: number, program: string, play: (control: Socket, n
     stdio: ['ignore', 'pipe', 'pipe', theirs.fileno()],
   });
   theirs.close();
-  const outcome = Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
+  const outcome = Promise.all([text(child.stdout!), text(child.stderr!), once(child, 'close')]);
   try {
     play(impatient(control), name);
   } finally {
