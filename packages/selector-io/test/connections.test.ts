@@ -1,4 +1,4 @@
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, readdirSync } from 'node:fs';
 
 import type { OSError } from '@tsyncio/core';
 import { operation, sleep, type TaskLoop } from '@tsyncio/futures-tasks';
@@ -309,7 +309,7 @@ eachSelector((makeLoop) => {
       b.close();
     });
 
-    test('wake: an armed backend calls the turn; a disarmed one does not', () => {
+    test('WAKE-04 wake: an armed backend calls the turn; a disarmed or closed one does not', () => {
       const backend = new SelectorIo();
       let turns = 0;
       backend.wake();
@@ -319,10 +319,13 @@ eachSelector((makeLoop) => {
       backend.disarm();
       backend.wake();
       expect(turns).toBe(1);
+      backend.arm(() => void turns++);
       backend.close();
       backend.close();
+      backend.wake();
       backend.disarm();
       backend.poll(0);
+      expect(turns).toBe(1);
     });
 
     test('close lets go of readers and writers, and leaves their descriptors open', async () => {
@@ -335,6 +338,23 @@ eachSelector((makeLoop) => {
       expect(removeWriter(loop, b)).toBe(false);
       a.close();
       b.close();
+    });
+
+    test('WAKE-05 close releases every descriptor, once, and not while the loop runs', async () => {
+      const before = readdirSync('/proc/self/fd').length;
+      const other = makeLoop();
+      const { selector } = other.backend;
+      addReader(other, listener, () => undefined);
+      other.callSoon(() => {
+        expect(() => other.close()).toThrow('Cannot close a running event loop');
+      });
+      setTimeout(() => other.stop(), 2);
+      await other.runForever();
+      expect(readdirSync('/proc/self/fd').length).toBeGreaterThan(before);
+      other.close();
+      expect(readdirSync('/proc/self/fd').length).toBe(before);
+      expect(selector.getMap()).toBeNull();
+      other.close();
     });
 
     test('5,000 times added and removed leaves nothing', () => {

@@ -4,7 +4,7 @@ import type { ExceptionContext, OSError } from '@tsyncio/core';
 import { TaskLoop } from '@tsyncio/futures-tasks';
 import { addReader, addWriter, removeReader, removeWriter, type SelectorIo } from '@tsyncio/selector-io';
 import { Socket, socketpair, type StreamChannel, type StreamSink, SO_LINGER, SOL_SOCKET } from '@tsyncio/socket';
-import { leakAudit } from '@tsyncio/test-support';
+import { collectGarbage, leakAudit } from '@tsyncio/test-support';
 
 import { thrown } from './support/errors.js';
 import { iterations } from './support/loops.js';
@@ -392,13 +392,33 @@ eachSelector((makeLoop) => {
       expect(sink.log).toEqual(['data 1']);
     });
 
-    test('the loop closes what is still open', () => {
+    test('WAKE-06 the loop closes what is still open', () => {
       channel.startReading();
       loop.close();
       expect(near.closed).toBe(true);
       expect(channel.fd).toBe(-1);
       channel.close();
       expect(far.recv(1)).toHaveLength(0);
+    });
+
+    test('WAKE-07 one that nobody refers to stays open, and works', async () => {
+      const received: string[] = [];
+      const forgotten = ((): WeakRef<Recorder> => {
+        const [c, d] = socketpair();
+        const other = new Recorder();
+        other.onReady = () => void received.push(other.text);
+        loop.backend.openStream(c, other, loop).startReading();
+        loop.callLater(0.005, () => {
+          d.send(Buffer.from('still here'));
+          d.close();
+        });
+        return new WeakRef(other);
+      })();
+      let looks = 0;
+      await collectGarbage(() => ++looks > 3);
+      expect(forgotten.deref()).toBeDefined();
+      while (received.length === 0) await iterations(loop, 1);
+      expect(received).toEqual(['still here']);
     });
 
     test('a closed one keeps no number: a new descriptor with it is not touched', () => {

@@ -57,3 +57,35 @@ test('a worker may end in any way, again and again, with a loop that polls, over
     signal: null,
   });
 }, 120_000);
+
+test('WAKE-02 another thread wakes a loop that sleeps in any selector, without a descriptor for it', async () => {
+  const packages = compilePackages('core', 'futures-tasks', 'socket', 'selector-io');
+  const waking = `
+    const { workerData } = require('node:worker_threads');
+    const { connectLoop } = require('@tsyncio/core');
+    connectLoop(workerData.port).call('wake', 'from the worker');`;
+  const text = `
+    const { readdirSync } = require('node:fs');
+    const { Worker } = require('node:worker_threads');
+    const { TaskLoop } = require('@tsyncio/futures-tasks');
+    const { addReader, SelectorIo, ...selectors } = require('@tsyncio/selector-io');
+    const { socketpair } = require('@tsyncio/socket');
+    (async () => {
+      for (const name of ${JSON.stringify(selectors.map(([name]) => name))}) {
+        const loop = new TaskLoop({ backend: new SelectorIo(new selectors[name]()) });
+        const [a] = socketpair();
+        addReader(loop, a, () => console.log('never'));
+        const before = readdirSync('/proc/self/fd').length;
+        const port = loop.threadsafe.open({ wake: (text) => { console.log(name, text); loop.stop(); } });
+        console.log(readdirSync('/proc/self/fd').length - before);
+        const worker = new Worker(${JSON.stringify(waking)}, { eval: true, workerData: { port }, transferList: [port] });
+        await loop.runForever();
+        await worker.terminate();
+        loop.close();
+      }
+    })();`;
+  const { stdout, stderr, status } = await runProgram(text, { cwd: packages.folder, type: 'commonjs', timeout: 60 });
+  packages.remove();
+  const lines = selectors.map(([name]) => `0\n${name} from the worker\n`).join('');
+  expect({ stdout, stderr, status }).toEqual({ stdout: lines, stderr: '', status: 0 });
+}, 60_000);
