@@ -1,10 +1,10 @@
 import { closeSync, openSync } from 'node:fs';
 
-import { ContextVar, type ExceptionContext, Handle } from '@tsyncio/core';
+import { ContextVar, type ExceptionContext, Handle, KeyboardInterrupt } from '@tsyncio/core';
 import type { TaskLoop } from '@tsyncio/futures-tasks';
 import { addReader, addWriter, removeReader, removeWriter, type SelectorIo } from '@tsyncio/selector-io';
 import { type Socket, socketpair } from '@tsyncio/socket';
-import { leakAudit } from '@tsyncio/test-support';
+import { leakAudit, recordExceptions } from '@tsyncio/test-support';
 
 import { thrown } from './support/errors.js';
 import { iterations } from './support/loops.js';
@@ -265,6 +265,104 @@ eachSelector((makeLoop, name) => {
       }, 20);
       await run;
       removeReader(loop, a);
+    });
+
+    test('READER-11 of two ready descriptors, each can take the other back', async () => {
+      const [c, d] = socketpair();
+      const calls: string[] = [];
+      b.send(bytes);
+      d.send(bytes);
+      addReader(loop, a, () => {
+        calls.push('a');
+        removeReader(loop, c);
+      });
+      addReader(loop, c, () => {
+        calls.push('c');
+        removeReader(loop, a);
+      });
+      await iterations(loop, 3);
+      expect(calls).toEqual(Array(3).fill(calls[0])); // whoever was first, for ever
+      for (const socket of [c, d]) socket.close();
+    });
+
+    test('a descriptor that is closed and opened again in one iteration: only its new reader runs', async () => {
+      const [c, d] = socketpair();
+      const calls: string[] = [];
+      let renewed: [Socket, Socket] | null = null;
+      addReader(loop, a, () => {
+        calls.push('a');
+        if (renewed !== null) return;
+        removeReader(loop, c);
+        const number = c.fileno();
+        c.close();
+        renewed = socketpair();
+        expect(renewed[0].fileno()).toBe(number);
+        addReader(loop, renewed[0], () => void calls.push('new'));
+      });
+      addReader(loop, c, () => void calls.push('old'));
+      d.send(bytes);
+      // On the queue before its own reader, whatever the order of the selector.
+      loop.callSoon(() => undefined);
+      b.send(bytes);
+      await iterations(loop, 1);
+      const before = calls.filter((call) => call === 'old').length;
+      renewed![1].send(bytes);
+      await iterations(loop, 1);
+      expect(before).toBeLessThanOrEqual(1);
+      expect(calls.slice(-2).sort()).toEqual(['a', 'new']);
+      expect(calls.filter((call) => call === 'old')).toHaveLength(before);
+      for (const socket of [...renewed!, d]) socket.close();
+    });
+
+    test('READER-14 a rejection of an async one is reported, and it stays', async () => {
+      const reports = recordExceptions(loop);
+      b.send(bytes);
+      addReader(loop, a, async () => {
+        await Promise.resolve();
+        throw new Error('late');
+      });
+      await iterations(loop, 2);
+      expect(reports.map(({ exception }) => (exception as Error).message)).toEqual(['late', 'late']);
+      expect(removeReader(loop, a)).toBe(true);
+    });
+
+    test('an exit error of a reader ends the run; the registration outlives it', async () => {
+      b.send(bytes);
+      const interrupt = new KeyboardInterrupt();
+      addReader(loop, a, () => {
+        throw interrupt;
+      });
+      await expect(loop.runForever()).rejects.toBe(interrupt);
+      await expect(loop.runForever()).rejects.toBe(interrupt);
+      expect(removeReader(loop, a)).toBe(true);
+    });
+
+    test('what a reader returns counts only if it is a real promise', async () => {
+      let begun = 0;
+      const calls: string[] = [];
+      b.send(bytes);
+      addReader(loop, a, () => {
+        calls.push('read');
+        return { then: () => void begun++ };
+      });
+      addWriter(loop, a, () => void calls.push('write'));
+      await iterations(loop, 1);
+      expect([calls, begun]).toEqual([['read', 'write'], 0]);
+    });
+
+    const afterwards = { EpollSelector: 'silence', PollSelector: 'a call', SelectSelector: 'EBADF' }[name]!;
+    test(`SEL-09 READER-16 a descriptor that was closed while it was watched: ${afterwards}`, async () => {
+      const number = a.fileno();
+      let calls = 0;
+      addReader(loop, a, () => void calls++);
+      a.close();
+      const run = iterations(loop, 2);
+      if (name === 'SelectSelector') await expect(run).rejects.toMatchObject({ code: 'EBADF', syscall: 'select' });
+      else await run;
+      expect(calls).toBe(name === 'PollSelector' ? 2 : 0);
+      expect(removeReader(loop, number)).toBe(true);
+      await iterations(loop, 1);
+      expect(loop.backend.active).toBe(false);
     });
 
     test('an async callback is a step: its continuation comes before the next callback', async () => {
