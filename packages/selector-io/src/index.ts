@@ -30,5 +30,6 @@ export {
   sockRecvfromInto,
   sockRecvInto,
   sockSendall,
+  sockSendfile,
   sockSendto,
 } from '@tsyncio/socket';

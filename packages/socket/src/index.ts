@@ -24,6 +24,9 @@ export type {
   WatchIo,
 } from './ports.js';
 export {
+  type FileLike,
+  type ReadableFile,
+  type SendfileOptions,
   sockAccept,
   sockConnect,
   type SockLoop,
@@ -32,6 +35,7 @@ export {
   sockRecvfromInto,
   sockRecvInto,
   sockSendall,
+  sockSendfile,
   sockSendto,
 } from './sock/index.js';
 export { acceptedFrom, connectError, Socket, socketpair, type SocketOptions } from './socket.js';

@@ -10,5 +10,6 @@ export { EPOLLET, EPOLLIN, EPOLLOUT } from './linux/abi.js';
 export { Epoll } from './linux/epoll.js';
 export { requireLinux, systemCalls, WOULD_BLOCK } from './platform.js';
 export { POLLIN, PollList, POLLOUT } from './posix/poll.js';
+export { fileCalls } from './posix/sendfile.js';
 export { DescriptorSets, FD_SETSIZE } from './posix/select.js';
 export { GATHER_MAX, type SystemCalls } from './system-calls.js';

@@ -1,3 +1,5 @@
+export { type SendfileOptions, sockSendfile } from './sendfile.js';
+export type { FileLike, ReadableFile } from './sendfile-source.js';
 export { sockAccept } from './sock-accept.js';
 export { sockConnect } from './sock-connect.js';
 export { sockRecv, sockRecvInto } from './sock-recv.js';

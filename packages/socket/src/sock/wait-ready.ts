@@ -28,6 +28,36 @@ export function* waitReady(loop: SockLoop, sock: Socket, direction: Direction): 
   }
 }
 
+/**
+ * Makes a step whenever a socket is ready, in the callback of the reader or writer, until it says that it is done:
+ * `yield* repeatWhenReady(...)` inside an operation. What a step has done stays done, cancelled or not, and each costs one iteration in place
+ * of the two of {@link waitReady}.
+ *
+ * @param step - What it throws ends the wait.
+ * @throws As {@link waitReady}, and what `step` throws.
+ */
+export function* repeatWhenReady(
+  loop: SockLoop,
+  sock: Socket,
+  direction: Direction,
+  step: () => boolean,
+): CoroutineGenerator<void> {
+  const wait = new WatchedWait(loop, sock, direction, () => {
+    try {
+      if (!step()) return;
+      wait.setResult();
+    } catch (error) {
+      wait.setException(error);
+    }
+    wait.unwatch();
+  });
+  try {
+    yield* wait;
+  } finally {
+    wait.unwatch();
+  }
+}
+
 /** At once, not when the awaiter goes on: otherwise the next iteration would find the socket ready once more. */
 function end(wait: WatchedWait): void {
   wait.unwatch();
