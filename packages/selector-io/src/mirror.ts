@@ -1,10 +1,10 @@
-import { DescriptorPoll, Epoll, EPOLLET, EPOLLIN, EPOLLOUT, requireLinux, systemError } from '@tsyncio/socket/native';
+import { DescriptorPoll } from '@tsyncio/socket/native';
 
-import { EVENT_READ, EVENT_WRITE } from './selector.js';
+import { makeMirrorSet, type MirrorSet } from './mirror-set.js';
 
 /**
- * How a loop sleeps whose selector has no descriptor of its own (select, poll, most selectors of users): the same interest in an epoll
- * set of ours, and libuv watches that one. It only tells that something may be ready; what is ready, the selector says.
+ * How a loop sleeps whose selector has no descriptor of its own (select, poll, most selectors of users): the same interest in a private
+ * epoll set (kqueue on macOS and FreeBSD), and libuv watches that one. It only tells that something may be ready; what is ready, the selector says.
  *
  * Before a loop sleeps it has asked its selector and heard of nothing. So the mirror must tell of whatever becomes ready from then on,
  * and of little else, or the loop turns for nothing:
@@ -18,7 +18,7 @@ import { EVENT_READ, EVENT_WRITE } from './selector.js';
  *    woken the loop and the selector knows of nothing, it is from then on watched for changes (edge-triggered), not for its state.
  */
 export class Mirror {
-  private set: Epoll | null = null;
+  private set: MirrorSet | null = null;
   private poll: DescriptorPoll | null = null;
   /** What the kernel was told: events by descriptor. */
   private readonly told = new Map<number, number>();
@@ -28,17 +28,16 @@ export class Mirror {
   /** It has woken the loop, and the selector has not reported anything since. */
   private doubtful = false;
 
+  /** @param makeSet - Left out but in tests. */
+  constructor(private readonly makeSet: () => MirrorSet = makeMirrorSet) {}
+
   /**
    * Makes the set, unless there is one.
    *
-   * @throws OSError without a descriptor to spare (`EMFILE`). Error where there is no epoll.
+   * @throws OSError without a descriptor to spare (`EMFILE`). Error where there is neither epoll nor kqueue.
    */
-  open(): Epoll {
-    if (this.set === null) {
-      requireLinux('loop over a selector without fileno()');
-      this.set = new Epoll((error) => systemError(error, 'epoll_create1'));
-    }
-    return this.set;
+  open(): MirrorSet {
+    return (this.set ??= this.makeSet());
   }
 
   /** From now on the selector is asked for `events` of a descriptor. A sleeping loop must have a turn after it. */
@@ -62,7 +61,7 @@ export class Mirror {
     this.turn = turn;
     if (this.doubtful) {
       this.doubtful = false;
-      this.calm();
+      if (this.open().calm(this.told) < 0) this.renew();
       turn(); // for what became ready a moment ago and was calmed as well
     } else if (this.tellAll()) {
       this.poll ??= new DescriptorPoll(this.open().fd);
@@ -101,27 +100,10 @@ export class Mirror {
   }
 
   private tell(fd: number, events: number): boolean {
-    const bits = bitsOf(events);
-    if (this.told.has(fd)) {
-      if (this.open().modify(fd, bits) < 0) this.renew();
-    }
-    if (!this.told.has(fd) && this.open().add(fd, bits) < 0) return false;
+    if (this.told.has(fd) && this.open().modify(fd, events) < 0) this.renew();
+    if (!this.told.has(fd) && this.open().add(fd, events) < 0) return false;
     this.told.set(fd, events);
     return true;
-  }
-
-  /** What the kernel reports at this moment without having been asked is watched for changes only. */
-  private calm(): void {
-    const set = this.open();
-    const most = Math.max(this.told.size, 1);
-    const n = set.wait(most, 0);
-    for (let i = 0; i < n; i++) {
-      const fd = set.fdAt(i);
-      const bits = bitsOf(this.told.get(fd) ?? 0);
-      if ((set.bitsAt(i) & bits) !== 0) continue;
-      if (set.modify(fd, bits | EPOLLET) < 0) return this.renew();
-    }
-    set.wait(most, 0); // takes its last report
   }
 
   /** Starts afresh with an empty set, to be filled before the next sleep. */
@@ -138,8 +120,4 @@ export class Mirror {
     this.set?.close();
     this.set = null;
   }
-}
-
-function bitsOf(events: number): number {
-  return ((events & EVENT_READ) !== 0 ? EPOLLIN : 0) | ((events & EVENT_WRITE) !== 0 ? EPOLLOUT : 0);
 }

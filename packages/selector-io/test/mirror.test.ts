@@ -4,7 +4,9 @@ import { TaskLoop } from '@tsyncio/futures-tasks';
 import {
   addReader,
   addWriter,
+  EpollSelector,
   EVENT_READ,
+  EVENT_WRITE,
   PollSelector,
   removeReader,
   removeWriter,
@@ -16,6 +18,8 @@ import { socketpair } from '@tsyncio/socket';
 import { Epoll } from '@tsyncio/socket/native';
 import { leakAudit } from '@tsyncio/test-support';
 
+import { Mirror } from '../src/mirror.js';
+import { SelectorSet } from '../src/mirror-set.js';
 import { thrown } from './support/errors.js';
 import { pipe } from './support/kernel-objects.js';
 import { turnsOfNode } from './support/loops.js';
@@ -301,4 +305,41 @@ test('what the kernel cannot watch and the selector does not report: the loop as
   expect(selector.selects).toBeGreaterThan(10);
   closeSync(file);
   loop.close();
+});
+
+/** As on macOS, but for the kernel. */
+test('a mirror may be made of a selector that has a descriptor', async () => {
+  const mirror = new Mirror(() => new SelectorSet(new EpollSelector()));
+  const [a, b] = socketpair();
+  const file = openSync(__filename, 'r');
+  const woken = (): Promise<void> => new Promise((resolve) => mirror.arm(resolve));
+  mirror.open();
+  mirror.want(a.fileno(), EVENT_READ);
+  setTimeout(() => b.send(bytes), 2);
+  await woken();
+  mirror.confirm();
+  await woken(); // still ready
+  await woken(); // doubts itself
+  mirror.disarm();
+  a.recv(1);
+  mirror.want(a.fileno(), EVENT_READ | EVENT_WRITE);
+  await woken();
+  mirror.want(file, EVENT_READ);
+  await woken(); // at once: it cannot be watched
+  mirror.forget(file);
+  mirror.forget(a.fileno());
+  mirror.confirm();
+  let calls = 0;
+  mirror.arm(() => void calls++);
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  expect(calls).toBe(0);
+  mirror.want(a.fileno(), EVENT_READ);
+  mirror.arm(() => void calls++);
+  a.close(); // and the kernel forgets it
+  mirror.want(b.fileno(), EVENT_WRITE);
+  await woken();
+  mirror.close();
+  mirror.close();
+  closeSync(file);
+  b.close();
 });

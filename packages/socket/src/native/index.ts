@@ -2,7 +2,16 @@
  * The boundary to the operating system: every foreign function, struct layout and number of the project is under this folder,
  * one sub-folder for each system. Internal: the sibling packages use it, and a change here is a breaking change for them.
  */
-export { EV_ADD, EV_DELETE, EVFILT_READ, EVFILT_WRITE, type KernelQueue, Kqueue, requireKqueue } from './bsd/kqueue.js';
+export {
+  EV_ADD,
+  EV_DELETE,
+  EVFILT_READ,
+  EVFILT_WRITE,
+  hasKqueue,
+  type KernelQueue,
+  Kqueue,
+  requireKqueue,
+} from './bsd/kqueue.js';
 export { DescriptorPoll } from './descriptor-poll.js';
 export { E, systemError } from './errno.js';
 export { addressOf } from './koffi.js';
