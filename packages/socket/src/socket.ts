@@ -1,3 +1,5 @@
+import { fileURLToPath } from 'node:url';
+
 import { brand, type EntryPoint, type OSError } from '@tsyncio/core';
 
 import type { Address, AddressLike } from './address.js';
@@ -464,7 +466,7 @@ export function connectError(negated: number, address: AddressLike): OSError {
 
 /** How an address is written in errors: a Unix path given as URL or bytes becomes text. */
 function shownAddress(address: AddressLike): Address {
-  return address instanceof URL ? address.pathname : (address as Address);
+  return address instanceof URL ? fileURLToPath(address) : (address as Address);
 }
 
 function adopt(fd: number, family: number, type: number, proto: number): Socket {

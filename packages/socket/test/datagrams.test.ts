@@ -184,6 +184,8 @@ describe('Unix datagrams', () => {
       name: 'FileNotFoundError',
       message: `sendto ENOENT ${missing}`,
     });
+    const spaced = new URL(`file://${directory}/no%20body`);
+    expect(thrown(() => a.sendto(Buffer.from('x'), spaced)).message).toBe(`sendto ENOENT ${directory}/no body`);
   });
 
   test('with abstract names, NUL and bytes in them too', () => {

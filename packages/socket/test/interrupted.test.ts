@@ -1,6 +1,7 @@
 import { type CompiledPackages, compilePackages, leakAudit, runProgram } from '@tsyncio/test-support';
 
 leakAudit();
+jest.setTimeout(30_000); // for a busy machine
 
 let packages: CompiledPackages;
 beforeAll(() => {

@@ -23,6 +23,7 @@ import {
 import { leakAudit } from '@tsyncio/test-support';
 
 leakAudit();
+jest.setTimeout(30_000); // for a busy machine
 
 const hasPython = ((): boolean => {
   try {
