@@ -2,6 +2,9 @@ import { compilePackages, runProgram } from '@tsyncio/test-support';
 
 import { selectors } from './support/selectors.js';
 
+const packages = compilePackages('core', 'futures-tasks', 'socket', 'selector-io');
+afterAll(() => packages.remove());
+
 /**
  * A worker that ends with a running loop, a reader on it and an open poll. Without the pinned addon and the exit hook this takes the
  * process down: SIGSEGV, or an assertion of libuv.
@@ -46,10 +49,8 @@ const program = `
   })();`;
 
 test('a worker may end in any way, again and again, with a loop that polls, over any selector', async () => {
-  const packages = compilePackages('core', 'futures-tasks', 'socket', 'selector-io');
   const options = { cwd: packages.folder, type: 'commonjs', timeout: 60 } as const;
   const { stdout, stderr, status, signal } = await runProgram(program, options);
-  packages.remove();
   expect({ stdout, stderr, status, signal }).toEqual({
     stdout: 'end 0, exit 7, throw 1, terminate 1, 24\n',
     stderr: '',
@@ -59,7 +60,6 @@ test('a worker may end in any way, again and again, with a loop that polls, over
 }, 120_000);
 
 test('WAKE-02 another thread wakes a loop that sleeps in any selector, without a descriptor for it', async () => {
-  const packages = compilePackages('core', 'futures-tasks', 'socket', 'selector-io');
   const waking = `
     const { workerData } = require('node:worker_threads');
     const { connectLoop } = require('@tsyncio/core');
@@ -85,7 +85,6 @@ test('WAKE-02 another thread wakes a loop that sleeps in any selector, without a
       }
     })();`;
   const { stdout, stderr, status } = await runProgram(text, { cwd: packages.folder, type: 'commonjs', timeout: 60 });
-  packages.remove();
   const lines = selectors.map(([name]) => `0\n${name} from the worker\n`).join('');
   expect({ stdout, stderr, status }).toEqual({ stdout: lines, stderr: '', status: 0 });
 }, 60_000);
