@@ -8,7 +8,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from control import kind_of_loop, listen, new_loop, serve_control, set_nodelay, tell
+from control import cpu_seconds, kind_of_loop, listen, new_loop, serve_control, set_nodelay, tell
 
 RECEIVE = 64 * 1024
 WARM_UP_S = 0.3
@@ -16,12 +16,14 @@ now = time.perf_counter
 
 
 async def rate_of(seconds, count):
-    """How often count() goes up in a second."""
+    """How often count() goes up in a second, and the microseconds of processor time for each."""
     await asyncio.sleep(WARM_UP_S)
     began = now()
+    used = cpu_seconds()
     before = count()
     await asyncio.sleep(seconds)
-    return (count() - before) / (now() - began)
+    ran = count() - before
+    return {"rate": ran / (now() - began), "cpu": (cpu_seconds() - used) / ran * 1e6}
 
 
 def pair():
@@ -44,7 +46,7 @@ async def ready(loop, descriptors, seconds):
         kept.append((near, far))
         far.send(b"x")
         loop.add_reader(near, count)
-    return {"rate": await rate_of(float(seconds), lambda: ran)}
+    return await rate_of(float(seconds), lambda: ran)
 
 
 async def ping_pong(loop, pairs, seconds):
@@ -70,9 +72,9 @@ async def ping_pong(loop, pairs, seconds):
         watch(near, state)
         watch(far, state)
         near.send(b"x")
-    rate = await rate_of(float(seconds), lambda: ran)
+    rates = await rate_of(float(seconds), lambda: ran)
     done = sorted(latencies[:ran])
-    return {"rate": rate, "p50": done[int(0.5 * len(done))] * 1e6, "p99": done[int(0.99 * len(done))] * 1e6}
+    return {**rates, "p50": done[int(0.5 * len(done))] * 1e6, "p99": done[int(0.99 * len(done))] * 1e6}
 
 
 async def scaling(loop, descriptors, seconds):
@@ -89,7 +91,8 @@ async def scaling(loop, descriptors, seconds):
     kept = [idle.dup() for _ in range(1, int(descriptors))]
     for sock in kept:
         loop.add_reader(sock, lambda: None)
-    return {"cost": 1e6 / await rate_of(float(seconds), lambda: ran)}
+    rates = await rate_of(float(seconds), lambda: ran)
+    return {"cost": 1e6 / rates["rate"], "cpu": rates["cpu"]}
 
 
 async def serving(loop, serve):
@@ -105,10 +108,12 @@ async def serving(loop, serve):
 
 
 async def readers(loop, sock):
+    buffer = memoryview(bytearray(RECEIVE))
+
     def received():
-        data = sock.recv(RECEIVE)
-        if data:
-            sock.send(data)
+        n = sock.recv_into(buffer)
+        if n > 0:
+            sock.send(buffer[:n])
         else:
             loop.remove_reader(sock)
             sock.close()

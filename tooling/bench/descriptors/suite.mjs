@@ -19,6 +19,7 @@ export const programs = ['echo-server', 'load', 'sendfile-server', 'reader'];
 
 const SECONDS = 1;
 const callbacks = { title: 'callbacks/s', more: true, show: rate };
+const cpu = { title: 'CPU each', show: micros };
 const { p50, p99 } = echoMetrics;
 
 /** @param {import('../suite.mjs').Tools} tools */
@@ -50,7 +51,7 @@ function watching(tools) {
     list.push({
       name: `ready-${n}`,
       title: `addReader, ${some} always ready`,
-      metrics: { rate: callbacks },
+      metrics: { rate: callbacks, cpu },
       measure: (peer, scale) => measured(tools, peer, SECONDS * scale, 'ready', n),
     });
   }
@@ -58,7 +59,7 @@ function watching(tools) {
     list.push({
       name: `ping-pong-${n}`,
       title: `addReader, a byte to and fro in ${n === 1 ? '1 pair' : `${n} pairs`} of sockets`,
-      metrics: { rate: callbacks, p50, p99 },
+      metrics: { rate: callbacks, p50, p99, cpu },
       measure: (peer, scale) => measured(tools, peer, SECONDS * scale, 'ping-pong', n),
     });
   }
@@ -74,7 +75,7 @@ function wakeUps(tools) {
     {
       name: 'wake-up',
       title: 'addReader, echo of a byte after 200 us of sleep, client and server on one core',
-      metrics: { p50: echoMetrics.p50, p99: echoMetrics.p99, cpu: echoMetrics.cpu },
+      metrics: { p50, p99, cpu: echoMetrics.cpu },
       measure: loadOf(tools, { size: 1, connections: 1, pause: 200, cores: 1 }, server),
     },
   ];
@@ -139,7 +140,7 @@ function iterations(tools) {
       .map((n) => ({
         name: `iteration-${selector}-${n}`,
         title: `one iteration, ${selector}, ${n.toLocaleString('en')} descriptors`,
-        metrics: { cost: { title: 'us each', show: micros } },
+        metrics: { cost: { title: 'time', show: micros }, cpu },
         measure: (peer, scale) => measured(tools, peer, SECONDS * scale, 'scaling', selector, n),
       })),
   );

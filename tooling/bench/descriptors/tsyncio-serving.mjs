@@ -25,12 +25,13 @@ async function serving(coroutineFor) {
   });
 }
 
-/** Echo with `addReader`, `recv` and `send`; for small messages, which the kernel takes at once. */
+/** Echo with `addReader`, `recvInto` and `send`; for small messages, which the kernel takes at once. */
 export function serveReaders() {
+  const buffer = Buffer.alloc(RECEIVE);
   return serving((loop, socket) => async () => {
     addReader(loop, socket, () => {
-      const data = socket.recv(RECEIVE);
-      if (data.length > 0) socket.send(data);
+      const n = socket.recvInto(buffer);
+      if (n > 0) socket.send(buffer.subarray(0, n));
       else {
         removeReader(loop, socket);
         socket.close();

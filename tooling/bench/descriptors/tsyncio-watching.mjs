@@ -14,13 +14,16 @@ async function tell(selector, body) {
   process.exit();
 }
 
-/** How often `count()` goes up in a second. */
+/** How often `count()` goes up in a second, and the microseconds of processor time for each: of all threads. */
 async function rateOf(loop, seconds, count) {
   await pause(loop, WARM_UP_S);
   const began = loop.time();
+  const used = process.cpuUsage();
   const before = count();
   await pause(loop, seconds);
-  return (count() - before) / (loop.time() - began);
+  const ran = count() - before;
+  const { user, system } = process.cpuUsage(used);
+  return { rate: ran / (loop.time() - began), cpu: (user + system) / ran };
 }
 
 function pause(loop, seconds) {
@@ -47,7 +50,7 @@ export function measureReady(descriptors, seconds) {
       far.send(BYTE);
       addReader(loop, near, count);
     }
-    return { rate: await rateOf(loop, seconds, () => ran) };
+    return rateOf(loop, seconds, () => ran);
   });
 }
 
@@ -72,10 +75,10 @@ export function measurePingPong(pairs, seconds) {
       watch(far, state);
       near.send(BYTE);
     }
-    const rate = await rateOf(loop, seconds, () => ran);
+    const rates = await rateOf(loop, seconds, () => ran);
     const sorted = latencies.subarray(0, Math.min(ran, latencies.length)).sort();
     const percentile = (part) => sorted[Math.floor(part * sorted.length)] * 1000;
-    return { rate, p50: percentile(0.5), p99: percentile(0.99) };
+    return { ...rates, p50: percentile(0.5), p99: percentile(0.99) };
   });
 }
 
@@ -92,6 +95,7 @@ export function measureScaling(name, descriptors, seconds) {
     const [idle] = pair();
     // Descriptors of one socket: to a selector they are as good as any.
     for (let i = 1; i < descriptors; i++) addReader(loop, idle.dup(), () => {});
-    return { cost: 1e6 / (await rateOf(loop, seconds, () => ran)) };
+    const { rate, cpu } = await rateOf(loop, seconds, () => ran);
+    return { cost: 1e6 / rate, cpu };
   });
 }
