@@ -1,6 +1,8 @@
-import { DescriptorPoll } from '@tsyncio/socket/native';
+import { fileDescriptor } from '@tsyncio/socket';
+import { DescriptorPoll, systemError } from '@tsyncio/socket/native';
 
 import { makeMirrorSet, type MirrorSet } from './mirror-set.js';
+import { EVENT_READ } from './selector.js';
 
 /**
  * How a loop sleeps whose selector has no descriptor of its own (select, poll, most selectors of users): the same interest in a private
@@ -94,16 +96,20 @@ export class Mirror {
   private tellAll(): boolean {
     const { changed } = this;
     for (const [fd, events] of changed) {
-      if (this.tell(fd, events)) changed.delete(fd);
+      if (this.tell(fd, events) >= 0) changed.delete(fd);
     }
     return changed.size === 0;
   }
 
-  private tell(fd: number, events: number): boolean {
+  /** Tells the kernel at once. @returns a negative number if it cannot watch the descriptor: the negated error number, from epoll. */
+  protected tell(fd: number, events: number): number {
     if (this.told.has(fd) && this.open().modify(fd, events) < 0) this.renew();
-    if (!this.told.has(fd) && this.open().add(fd, events) < 0) return false;
+    if (!this.told.has(fd)) {
+      const error = this.open().add(fd, events);
+      if (error < 0) return error;
+    }
     this.told.set(fd, events);
-    return true;
+    return 0;
   }
 
   /** Starts afresh with an empty set, to be filled before the next sleep. */
@@ -119,5 +125,32 @@ export class Mirror {
     this.poll = null;
     this.set?.close();
     this.set = null;
+  }
+}
+
+/**
+ * For a selector of someone else's that has a descriptor: shows that one and nothing else.
+ *
+ * libuv could watch it directly, as it does with our own, but aborts the process if it turns out not to be pollable, or to be watched already.
+ */
+export class NestedMirror extends Mirror {
+  private shown = false;
+
+  constructor(private readonly selector: { fileno(): number }) {
+    super();
+  }
+
+  override want(): void {}
+
+  override forget(): void {}
+
+  /** @throws OSError if the descriptor cannot be watched. ValueError if it is none. */
+  override arm(turn: () => void): void {
+    if (!this.shown) {
+      const error = this.tell(fileDescriptor(this.selector), EVENT_READ);
+      if (error < 0) throw systemError(error, 'epoll_ctl');
+      this.shown = true;
+    }
+    super.arm(turn);
   }
 }

@@ -24,7 +24,9 @@ import { BaseSelector } from './base-selector.js';
 import { BlockPool } from './block-pool.js';
 import { connect } from './connect.js';
 import { DefaultSelector } from './default-selector.js';
-import { Mirror } from './mirror.js';
+import { EpollSelector } from './epoll-selector.js';
+import { KqueueSelector } from './kqueue-selector.js';
+import { Mirror, NestedMirror } from './mirror.js';
 import { EVENT_READ, EVENT_WRITE, type Selector, type SelectorKey } from './selector.js';
 import { SelectorDatagramChannel } from './datagram-channel.js';
 import { SelectorChannel } from './selector-channel.js';
@@ -67,7 +69,7 @@ export class SelectorIo implements StreamIo, DatagramIo, AcceptIo, ConnectIo, Wa
 
   private readonly watches = new Map<number, Watch>();
   private readonly harvester: Harvester | null;
-  /** Where the selector has no descriptor to sleep on. */
+  /** Where the selector has no descriptor of ours to sleep on. */
   private readonly mirror: Mirror | null;
   private registered = 0;
   private ready: ReadySink | null = null;
@@ -85,7 +87,7 @@ export class SelectorIo implements StreamIo, DatagramIo, AcceptIo, ConnectIo, Wa
     checkPort('selector', selector, SELECTOR_METHODS);
     this.selector = selector;
     this.harvester = harvesterOf(selector);
-    this.mirror = typeof selector.fileno === 'function' ? null : new Mirror();
+    this.mirror = mirrorOf(selector);
     this.sleeper = this.mirror;
     this.visit = this.mirror === null ? this.dispatch : this.confirm;
   }
@@ -341,6 +343,14 @@ export class SelectorIo implements StreamIo, DatagramIo, AcceptIo, ConnectIo, Wa
 }
 
 const SELECTOR_METHODS = ['register', 'unregister', 'modify', 'select', 'close'] as const;
+
+/** How a loop sleeps on a selector; null: on the selector's own descriptor, if that is ours. */
+function mirrorOf(selector: Selector): Mirror | null {
+  if (typeof selector.fileno !== 'function') return new Mirror();
+  const fileno: unknown = Reflect.get(selector, 'fileno');
+  const ours = [EpollSelector, KqueueSelector].some(({ prototype }) => Reflect.get(prototype, 'fileno') === fileno);
+  return ours ? null : new NestedMirror(selector as Selector & { fileno(): number });
+}
 
 /** A subclass that overrides `select` must be asked by it. */
 function harvesterOf(selector: Selector): Harvester | null {

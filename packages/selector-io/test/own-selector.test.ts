@@ -1,3 +1,5 @@
+import { closeSync, openSync } from 'node:fs';
+
 import { TaskLoop } from '@tsyncio/futures-tasks';
 import {
   addReader,
@@ -204,6 +206,61 @@ test('a selector that refuses to register or to change: the caller hears of it, 
   loop.close();
   a.close();
   b.close();
+});
+
+test.each<[string, () => number, object]>([
+  ['a regular file', () => openSync(__filename, 'r'), { name: 'PermissionError', code: 'EPERM', syscall: 'epoll_ctl' }],
+  ['no open descriptor', () => 999_999, { code: 'EBADF', syscall: 'epoll_ctl' }],
+  ['no descriptor', () => -1, { name: 'ValueError' }],
+])('a selector whose fileno() is %s ends the run, not the process', async (name, make, error) => {
+  const fd = make();
+  class Wrong extends EpollSelector {
+    override fileno(): number {
+      return fd;
+    }
+  }
+  const loop = new TaskLoop({ backend: new SelectorIo(new Wrong()) });
+  const [a, b] = socketpair();
+  addReader(loop, a, () => loop.stop());
+  await expect(loop.runForever()).rejects.toMatchObject(error);
+  b.send(Buffer.from('x'));
+  await loop.runForever(); // it need not sleep
+  loop.close();
+  a.close();
+  b.close();
+  if (name === 'a regular file') closeSync(fd);
+});
+
+test('two loops may sleep on one descriptor', async () => {
+  const shared = new EpollSelector();
+  const [a, b] = socketpair();
+  const make = (): TaskLoop<SelectorIo> => {
+    class Sharing extends EpollSelector {
+      override fileno(): number {
+        return shared.fileno();
+      }
+    }
+    return new TaskLoop({ backend: new SelectorIo(new Sharing()) });
+  };
+  const loops = [make(), make()];
+  const [c, d] = socketpair();
+  for (const loop of loops) addReader(loop, c, () => undefined);
+  shared.register(a, EVENT_READ);
+  const runs = loops.map((loop) => {
+    const arm = loop.backend.arm.bind(loop.backend);
+    jest.spyOn(loop.backend, 'arm').mockImplementation((turn) => {
+      arm(() => {
+        loop.stop();
+        turn();
+      });
+    });
+    return loop.runForever();
+  });
+  setTimeout(() => b.send(Buffer.from('x')), 2);
+  await Promise.all(runs);
+  for (const loop of loops) loop.close();
+  shared.close();
+  for (const socket of [a, b, c, d]) socket.close();
 });
 
 test('WAKE-01 without a selector there is the best one of the platform', () => {
