@@ -49,6 +49,15 @@ describe('socket addresses as bytes', () => {
     expect(decodeAddress(bytes, bytes.length, linuxAbi)).toEqual(address);
   });
 
+  test('hosts that alternate, with bad ones between', () => {
+    const last = (host: string): string => encode(AF_INET, [host, 1]).toString('hex', 4, 8);
+    for (let round = 0; round < 2; round++) {
+      expect([last('10.0.0.1'), last('10.0.0.1'), last('10.0.0.2')]).toEqual(['0a000001', '0a000001', '0a000002']);
+      for (const bad of ['10.0.0.3x', '10.0.0.3x', '256.0.0.1']) expect(thrown(() => last(bad)).name).toBe('GaiError');
+      expect([last('10.0.0.2'), last(''), last('<broadcast>')]).toEqual(['0a000002', '00000000', 'ffffffff']);
+    }
+  });
+
   test('a Unix path that the kernel wrote without its NUL', () => {
     const bytes = Buffer.concat([Buffer.from([1, 0]), Buffer.alloc(108, 'x')]);
     expect(decodeAddress(bytes, 110, linuxAbi)).toBe('x'.repeat(108));
