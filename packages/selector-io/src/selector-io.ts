@@ -81,10 +81,12 @@ export class SelectorIo implements StreamIo, DatagramIo, AcceptIo, ConnectIo, Wa
 
   /**
    * @param selector - Default: a {@link DefaultSelector}. The backend owns it and closes it.
-   * @throws TypeError if it is no selector.
+   * @throws TypeError if it is no selector. RuntimeError if another backend has it.
    */
   constructor(selector: Selector = new DefaultSelector()) {
     checkPort('selector', selector, SELECTOR_METHODS);
+    if (taken.has(selector)) throw new RuntimeError('this selector already serves another loop');
+    taken.add(selector);
     this.selector = selector;
     this.harvester = harvesterOf(selector);
     this.mirror = mirrorOf(selector);
@@ -341,6 +343,9 @@ export class SelectorIo implements StreamIo, DatagramIo, AcceptIo, ConnectIo, Wa
     if (this.closed) throw new RuntimeError('Event loop is closed');
   }
 }
+
+/** The selectors of all backends: two of them watching one descriptor would bring libuv down. */
+const taken = new WeakSet<Selector>();
 
 const SELECTOR_METHODS = ['register', 'unregister', 'modify', 'select', 'close'] as const;
 

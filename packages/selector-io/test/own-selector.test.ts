@@ -263,6 +263,16 @@ test('two loops may sleep on one descriptor', async () => {
   for (const socket of [a, b, c, d]) socket.close();
 });
 
+test('a selector serves one loop', () => {
+  const selector = new EpollSelector();
+  const backend = new SelectorIo(selector);
+  expect(thrown(() => new SelectorIo(selector))).toMatchObject({
+    name: 'RuntimeError',
+    message: 'this selector already serves another loop',
+  });
+  backend.close();
+});
+
 test('WAKE-01 without a selector there is the best one of the platform', () => {
   const backend = new SelectorIo();
   expect(backend.selector).toBeInstanceOf(DefaultSelector);
