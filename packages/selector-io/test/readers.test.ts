@@ -350,6 +350,30 @@ eachSelector((makeLoop, name) => {
       expect([calls, begun]).toEqual([['read', 'write'], 0]);
     });
 
+    test('SEL-34 a descriptor beyond 1023: refused by select alone, before anything is registered', async () => {
+      const hoard = Array.from({ length: 1100 }, () => openSync('/dev/null', 'r'));
+      const [c, d] = socketpair();
+      hoard.forEach((fd) => closeSync(fd));
+      expect(c.fileno()).toBeGreaterThan(1023);
+      let calls = 0;
+      const add = (): void => addReader(loop, c, () => void calls++);
+      if (name === 'SelectSelector') {
+        expect(thrown(add)).toMatchObject({
+          name: 'ValueError',
+          message: expect.stringContaining('FD_SETSIZE is 1024'),
+        });
+        expect([removeReader(loop, c), loop.backend.active]).toEqual([false, false]);
+      } else {
+        add();
+        d.send(bytes);
+        await iterations(loop, 1);
+        expect(calls).toBe(1);
+        removeReader(loop, c);
+      }
+      c.close();
+      d.close();
+    });
+
     const afterwards = { EpollSelector: 'silence', PollSelector: 'a call', SelectSelector: 'EBADF' }[name]!;
     test(`SEL-09 READER-16 a descriptor that was closed while it was watched: ${afterwards}`, async () => {
       const number = a.fileno();
