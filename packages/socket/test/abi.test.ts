@@ -223,9 +223,10 @@ describe('constants', () => {
   });
 });
 
+const compiler = process.env['CC'] ?? 'gcc';
 const hasCompiler = ((): boolean => {
   try {
-    execFileSync('gcc', ['--version'], { stdio: 'ignore' });
+    execFileSync(compiler, ['--version'], { stdio: 'ignore' });
     return process.platform === 'linux';
   } catch {
     return false;
@@ -236,7 +237,7 @@ const withCompiler = hasCompiler ? test : test.skip;
 /** These are no macros, so the preprocessor cannot tell whether they exist. */
 const ENUMERATORS = new Set(['SCM_RIGHTS', 'IPPORT_RESERVED', 'IPPORT_USERRESERVED']);
 
-withCompiler('numbers and layouts are those of the headers of C (skipped without gcc on Linux)', () => {
+withCompiler('numbers and layouts are those of the headers of C (skipped without a compiler on Linux)', () => {
   const directory = mkdtempSync(join(tmpdir(), 'tsyncio-abi-'));
   const print = (name: string): string => `printf("${name} %lld\\n", (long long)(unsigned)${name});`;
   const constants = Object.keys(linuxConstants).map((name) =>
@@ -288,7 +289,7 @@ withCompiler('numbers and layouts are those of the headers of C (skipped without
   ].join('\n');
   try {
     writeFileSync(join(directory, 'abi.c'), program);
-    execFileSync('gcc', ['-o', join(directory, 'abi'), join(directory, 'abi.c')]);
+    execFileSync(compiler, ['-o', join(directory, 'abi'), join(directory, 'abi.c')]);
     const lines = execFileSync(join(directory, 'abi'), { encoding: 'utf8' }).trim().split('\n');
     const values = new Map(lines.map((line) => line.match(/^(.*) (-?\d+)$/)!.slice(1) as [string, string]));
     const ours: Record<string, number> = { ...linuxConstants };
