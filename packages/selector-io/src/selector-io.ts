@@ -314,6 +314,10 @@ export class SelectorIo implements StreamIo, DatagramIo, AcceptIo, ConnectIo, Wa
     if (watch?.refuses(events) === true) {
       throw new RuntimeError(`descriptor ${watch.fd} is used by a transport`);
     }
+    if (watch !== undefined && watch.file !== file && typeof file !== 'number' && isGone(watch)) {
+      this.drop(watch);
+      return undefined;
+    }
     return watch;
   }
 
@@ -361,4 +365,17 @@ function mirrorOf(selector: Selector): Mirror | null {
 function harvesterOf(selector: Selector): Harvester | null {
   if (!(selector instanceof BaseSelector)) return null;
   return Reflect.get(selector, 'select') === Reflect.get(BaseSelector.prototype, 'select') ? selector : null;
+}
+
+/**
+ * True if the object that was watched has been closed, and its number is another one's now. The kernel forgot it when it was closed: what is
+ * asked about the new one must not be taken for known. (In asyncio it is, and the new one is never reported.)
+ */
+function isGone(watch: Watch): boolean {
+  if (watch.stays || typeof watch.file === 'number') return false;
+  try {
+    return fileDescriptor(watch.file) !== watch.fd;
+  } catch {
+    return true;
+  }
 }

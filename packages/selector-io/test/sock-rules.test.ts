@@ -199,4 +199,21 @@ eachSelector((makeLoop) => {
       for (const operation of operations) expect(await failure(operation)).toMatchObject({ name: 'CancelledError' });
     }),
   );
+
+  test(
+    'a socket that was closed while something waits for it: the next one with its number is reported all the same',
+    inLoop(makeLoop, async (loop, sockets) => {
+      const [a] = sockets.pair();
+      const fd = a.fileno();
+      const forgotten = sockRecv(loop, a, 10);
+      a.close();
+      const [c, d] = sockets.pair();
+      expect(c.fileno()).toBe(fd);
+      const waiting = sockRecv(loop, c, 10);
+      loop.callLater(0.005, () => d.send(some));
+      expect(await waiting).toEqual(some);
+      forgotten.cancel();
+      expect(await failure(forgotten)).toMatchObject({ name: 'CancelledError' });
+    }),
+  );
 });
