@@ -1,5 +1,5 @@
 /** The raw socket operations against programs that nobody here wrote. */
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,42 +9,16 @@ import { type SelectorIo, sockAccept, sockConnect, sockRecv, sockSendall } from 
 import { AF_UNIX, type InetAddress, SHUT_WR, type Socket } from '@tsyncio/socket';
 import { leakAudit } from '@tsyncio/test-support';
 
+import { run, testWith } from './support/programs.js';
 import { eachSelector } from './support/selectors.js';
 import { inLoop, pattern } from './support/sockets.js';
 
 leakAudit();
 
-/** `test`, or a skipped one that says what is missing. */
-function testWith(program: string, ...args: string[]): typeof test {
-  try {
-    execFileSync(program, args, { stdio: 'ignore' });
-    return test;
-  } catch {
-    const skip = (title: string, body: () => Promise<void>): void => test.skip(`${title} (no ${program} here)`, body);
-    return skip as typeof test;
-  }
-}
-
 const testPython = testWith('python3', '-c', 'import asyncio');
 const testCurl = testWith('curl', '--version');
 const testSocat = testWith('socat', '-V');
 const testNetcat = testWith('sh', '-c', 'command -v nc');
-
-/** Runs a program with `input`. @returns What it wrote; rejected if it failed. */
-function run(program: string, args: readonly string[], input: Uint8Array = Buffer.alloc(0)): Promise<Buffer> {
-  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'], timeout: 30_000 });
-  const pieces: Buffer[] = [];
-  child.stdout.on('data', (piece: Buffer) => pieces.push(piece));
-  child.stdin.on('error', () => undefined); // it may end before it has read everything
-  child.stdin.end(input);
-  return new Promise((resolve, reject) => {
-    child.on('error', reject);
-    child.on('close', (status, signal) => {
-      if (status === 0) resolve(Buffer.concat(pieces));
-      else reject(new Error(`${program} ended with ${signal ?? status}`));
-    });
-  });
-}
 
 type Loop = TaskLoop<SelectorIo>;
 

@@ -21,13 +21,12 @@ export function* sendByReading(
   offset: number,
   count: number | null,
 ): CoroutineGenerator<number> {
-  const sequential = offset === 0 && source.isSequential();
   if (offset > 0) source.seek(offset);
   const buffer = Buffer.allocUnsafeSlow(count === null ? PIECE : Math.min(PIECE, count));
   let sent = 0;
   while (sent !== count) {
     const length = count === null ? buffer.length : Math.min(buffer.length, count - sent);
-    const reading = source.read(buffer, length, sequential ? null : offset + sent);
+    const reading = source.read(buffer, length, offset + sent);
     const end = sent + (yield* wrapPromise(reading, { loop }));
     if (end === sent) break;
     for (const start = sent; sent < end;) {
@@ -37,7 +36,7 @@ export function* sendByReading(
         continue;
       }
       sent += n;
-      if (!sequential) source.seek(offset + sent);
+      source.seek(offset + sent);
     }
   }
   return sent;

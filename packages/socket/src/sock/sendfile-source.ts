@@ -5,7 +5,7 @@ import { isOSError } from '@tsyncio/core';
 
 import type { FileDescriptorLike } from '../address.js';
 import { checkInteger, fileDescriptor, kindOf } from '../arguments.js';
-import { closedFileError, E, systemError } from '../native/errno.js';
+import { closedFileError, systemError } from '../native/errno.js';
 import { fileCalls } from '../native/posix/sendfile.js';
 
 /** A file that can be read at a place, as `FileHandle` of `node:fs/promises` can: what `sockSendfile` needs of one without descriptor. */
@@ -34,6 +34,7 @@ export class FileSource {
   /** The descriptor, or -1. */
   private readonly known: number;
   private readonly reader: ReadableFile | null;
+  private sequential = false;
 
   /** @throws TypeError if `file` is none. OSError (`EBADF`) if it is closed. ValueError for a stream of `node:net` and the like. */
   constructor(private readonly file: FileLike) {
@@ -62,27 +63,29 @@ export class FileSource {
     if (this.known >= 0) fileCalls().seek(this.descriptor(), position);
   }
 
-  /** True for a pipe and its like: what is read is gone. */
-  isSequential(): boolean {
-    return this.known >= 0 && fileCalls().position(this.descriptor()) === -E.ESPIPE;
+  /** Reads off the thread into the start of `buffer`. What has no positions, such as a pipe, is read from where it is. */
+  async read(buffer: Uint8Array, length: number, position: number): Promise<number> {
+    try {
+      return await this.readAt(buffer, length, this.sequential ? null : position);
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException | null)?.code;
+      if (code !== 'ESPIPE' || position !== 0 || this.sequential) throw fromNode(error);
+      this.sequential = true;
+      return this.read(buffer, length, position);
+    }
   }
 
-  /** Reads off the thread into the start of `buffer`. */
-  async read(buffer: Uint8Array, length: number, position: number | null): Promise<number> {
+  private async readAt(buffer: Uint8Array, length: number, position: number | null): Promise<number> {
     const { reader } = this;
-    try {
-      const { bytesRead } = await (reader === null
-        ? readAt(this.descriptor(), buffer, 0, length, position)
-        : reader.read(buffer, 0, length, position));
-      checkInteger('bytesRead', bytesRead, 0, length);
-      return bytesRead;
-    } catch (error) {
-      throw fromNode(error);
-    }
+    const { bytesRead } = await (reader === null
+      ? readDescriptor(this.descriptor(), buffer, 0, length, position)
+      : reader.read(buffer, 0, length, position));
+    checkInteger('bytesRead', bytesRead, 0, length);
+    return bytesRead;
   }
 }
 
-const readAt = promisify(read);
+const readDescriptor = promisify(read);
 
 /** A system error of Node's as one of ours; any other as it is. */
 function fromNode(error: unknown): unknown {

@@ -10,10 +10,8 @@ export interface FileCalls {
    * @returns how many bytes the socket took; 0 at the end of the file. `-EAGAIN` if it took none because it is full.
    */
   sendfile(socket: number, file: number, offset: number, length: number): number;
-  /** Sets the file's position. @returns it, or `-ESPIPE` for what has none. */
+  /** Sets the file's position. @returns 0, or `-ESPIPE` for what has none. */
   seek(file: number, position: number): number;
-  /** The file's position, or `-ESPIPE` for what has none. */
-  position(file: number): number;
 }
 
 /** `sendfile` of one system. */
@@ -50,7 +48,6 @@ export type FreebsdCall = (
 ) => number;
 
 const SEEK_SET = 0;
-const SEEK_CUR = 1;
 
 export function linuxSendfile(call: LinuxCall, cell: Cell, errno: Int32Array): Sendfile {
   return (socket, file, offset, length) => {
@@ -106,14 +103,9 @@ function declare(): FileCalls {
     offset: number,
     whence: number,
   ) => number;
-  const moved = (file: number, offset: number, whence: number): number => {
-    const position = lseek(file, offset, whence);
-    return position < 0 ? -errno[0]! : Number(position);
-  };
   return {
     sendfile: declareSendfile(libc, errno),
-    seek: (file, position) => moved(file, position, SEEK_SET),
-    position: (file) => moved(file, 0, SEEK_CUR),
+    seek: (file, position) => (lseek(file, position, SEEK_SET) < 0 ? -errno[0]! : 0),
   };
 }
 
