@@ -10,7 +10,7 @@ export const echoMetrics = {
   cpu: { title: 'server CPU per message', show: micros },
 };
 
-const WARM_UP_S = 0.7;
+const WARM_UP_S = 1;
 const SECONDS = 2;
 
 /**
