@@ -18,7 +18,7 @@ leakAudit();
 const testPython = testWith('python3', '-c', 'import asyncio');
 const testCurl = testWith('curl', '--version');
 const testSocat = testWith('socat', '-V');
-const testNetcat = testWith('sh', '-c', 'command -v nc');
+const testNetcat = testWith('nc', '-N', '-h');
 
 type Loop = TaskLoop<SelectorIo>;
 
