@@ -239,6 +239,7 @@ eachSelector((makeLoop) => {
           }
         } catch (error) {
           log.push(error);
+          task.uncancel();
         }
         return (yield* sockRecv(loop, a, 100)).length;
       }
