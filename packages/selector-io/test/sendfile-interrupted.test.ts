@@ -203,6 +203,23 @@ eachSelector((makeLoop) => {
   );
 
   test(
+    'a socket that is closed when it is ready again, before the writer runs, is EBADF; nothing is read instead',
+    withLoop(makeLoop, async (loop, sockets, files) => {
+      const [a, b] = sockets.pair();
+      const file = files.descriptor('late');
+      fill(a);
+      const sending = sockSendfile(loop, a, file);
+      loop.callSoon(() => {
+        drain(b);
+        loop.callSoon(() => a.close());
+      });
+      const error = await failure(sending);
+      expect(error).toMatchObject({ name: 'OSError', message: 'sendfile EBADF: the socket is closed' });
+      expect([drain(b), position(file), loop.backend.active]).toEqual([0, 0, false]);
+    }),
+  );
+
+  test(
     'SOCK-26 a closed socket and a closed file are EBADF',
     withLoop(makeLoop, async (loop, sockets, files) => {
       const [a] = sockets.pair();

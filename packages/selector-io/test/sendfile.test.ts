@@ -64,11 +64,14 @@ eachSelector((makeLoop) => {
     withLoop(makeLoop, async (loop, sockets, files) => {
       const [a, b] = sockets.connection();
       const file = files.descriptor(BIG);
+      const sendfile = jest.spyOn(fileCalls(), 'sendfile');
       const [sent] = await gather(
         () => sockSendfile(loop, a, file, 0, 5_000_000),
         () => receive(loop, b, 5_000_000),
       );
       expect([sent, position(file), drain(b)]).toEqual([5_000_000, 5_000_000, 0]);
+      // To the BSDs a length of 0 means everything.
+      expect(Math.min(...sendfile.mock.calls.map(([, , , length]) => length))).toBeGreaterThan(0);
     }),
   );
 
@@ -288,8 +291,8 @@ eachSelector((makeLoop) => {
       loop.callSoon(other);
       expect(await sockSendfile(loop, a, file)).toBe(BIG.length);
       running = false;
-      expect(Math.max(...sends.filter((n) => n > 0))).toBeLessThanOrEqual(1 << 20);
-      expect(turn).toBeGreaterThanOrEqual(5);
+      expect(Math.max(...sends.filter((n) => n > 0))).toBeLessThanOrEqual(512 * 1024);
+      expect(turn).toBeGreaterThanOrEqual(11);
     }),
   );
 
