@@ -110,7 +110,7 @@ eachSelector((makeLoop) => {
     ['an offset at the end', 'four', 4, null],
     ['an offset past the end', 'four', 5, null],
     ['an offset past the end, with a count', 'four', 9, 5],
-    ['the largest offset', 'four', Number.MAX_SAFE_INTEGER, null],
+    ['an offset far past the end', 'four', 2 ** 40, null],
   ])('SENDFILE-03 nothing is sent and the position stays: %s', (_what, content, offset, count) =>
     withLoop(makeLoop, async (loop, sockets, files) => {
       const [a, b] = sockets.pair();

@@ -73,8 +73,7 @@ function* sendBySystem(
   offset: number,
   count: number | null,
 ): CoroutineGenerator<number> {
-  const size = sizeOf(source);
-  if (size === 0 ? count === null : offset >= size) return 0;
+  if (sizeOf(source) === 0 && count === null) return 0;
   const transfer = new FileTransfer(sock, source, offset, count);
   if (!transfer.advance()) yield* repeatWhenReady(loop, sock, 'writable', () => transfer.advance());
   return transfer.sent;
