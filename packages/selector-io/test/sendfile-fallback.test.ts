@@ -1,9 +1,11 @@
 /** `sockSendfile` without the system call. */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { once } from 'node:events';
 import * as fs from 'node:fs';
 import { open } from 'node:fs/promises';
 
 import { CancelledError, SendfileNotAvailableError } from '@tsyncio/core';
-import { gather, sleep } from '@tsyncio/futures-tasks';
+import { gather, sleep, wrapPromise } from '@tsyncio/futures-tasks';
 import { sockSendfile } from '@tsyncio/selector-io';
 import { type ReadableFile, SO_SNDBUF, SOL_SOCKET } from '@tsyncio/socket';
 import { E, fileCalls } from '@tsyncio/socket/native';
@@ -317,6 +319,38 @@ eachSelector((makeLoop) => {
         expect(error.message).toContain('bytesRead must be');
       }
       expect(drain(b)).toBe(0);
+    }),
+  );
+
+  test(
+    'the methods of a file run in the async context of the caller, every time',
+    withLoop(makeLoop, async (loop, sockets) => {
+      const [a, b] = sockets.connection();
+      const request = new AsyncLocalStorage<string>();
+      const seen: unknown[] = [];
+      const content = new MemoryFile(BIG);
+      const file: ReadableFile = {
+        read: (...args) => {
+          seen.push(request.getStore());
+          return content.read(...args);
+        },
+      };
+      const sending = request.run('mine', () => sockSendfile(loop, a, file, 0, 3 * PIECE));
+      await gather(sending, () => receive(loop, b, 3 * PIECE));
+      expect(seen).toEqual(['mine', 'mine', 'mine']);
+    }),
+  );
+
+  test(
+    'an open stream of node:fs is read by its descriptor: its own read() is something else',
+    withLoop(makeLoop, async (loop, sockets, files) => {
+      unavailable('EINVAL');
+      const [a, b] = sockets.pair();
+      const stream = fs.createReadStream(files.path('content'));
+      await wrapPromise(once(stream, 'open'));
+      expect(await sockSendfile(loop, a, stream as unknown as { fd: number }, 3)).toBe(4);
+      expect(b.recv(100).toString()).toBe('tent');
+      await wrapPromise(new Promise((resolve) => stream.close(resolve)));
     }),
   );
 
