@@ -9,6 +9,7 @@ import {
 import type { AddressLike } from '../address.js';
 import { AF_INET, AF_INET6 } from '../constants.js';
 import type { ConnectIo, WatchIo } from '../ports.js';
+import { ensureResolved, type HostAndPort } from '../dns/ensure-resolved.js';
 import type { Socket } from '../socket.js';
 import { checkSocket } from './sock-operation.js';
 
@@ -37,6 +38,10 @@ function* connect(loop: TaskLoop<ConnectIo>, sock: Socket, address: AddressLike)
   yield* loop.backend.connect(loop, sock, target);
 }
 
-function* resolved(_loop: TaskLoop<ConnectIo>, _sock: Socket, address: AddressLike): CoroutineGenerator<AddressLike> {
-  return address;
+/** The first address of a host for the family of the socket; what is no `[host, port]` is left for the kernel's check. */
+function* resolved(loop: TaskLoop<ConnectIo>, sock: Socket, address: AddressLike): CoroutineGenerator<AddressLike> {
+  if (!Array.isArray(address) || address.length < 2) return address;
+  const { family, type, proto } = sock;
+  const [first] = yield* ensureResolved(loop, address as unknown as HostAndPort, { family, type, proto });
+  return first === undefined ? address : first[4];
 }
