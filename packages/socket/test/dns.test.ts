@@ -186,7 +186,7 @@ describe('getaddrinfo', () => {
   test('a loop that is closed meanwhile hears nothing of it; a closed loop looks up nothing', async () => {
     const loop = new TaskLoop();
     await loop.runUntilComplete(async () => {
-      loop.createTask(() => getaddrinfo(loop, 'localhost', 80));
+      void loop.createTask(() => getaddrinfo(loop, 'localhost', 80));
       await sleep(0);
     });
     loop.close();

@@ -1,6 +1,6 @@
 import { CancelledError, isOSError, type OSError } from '@tsyncio/core';
-import { waitFor, type Operation, type TaskLoop } from '@tsyncio/futures-tasks';
-import { SelectorIo } from '@tsyncio/selector-io';
+import { waitFor, type CoroutineGenerator, type Operation, type TaskLoop } from '@tsyncio/futures-tasks';
+import type { SelectorIo } from '@tsyncio/selector-io';
 import {
   AF_INET,
   AF_INET6,
@@ -223,24 +223,23 @@ describe('happy eyeballs', () => {
       readonly loop: TaskLoop<SelectorIo>,
       private readonly hosts: Record<string, { readonly after: number; readonly fails?: unknown }>,
     ) {
-      const { backend } = loop;
-      const plan = this;
-      backend.connect = function* (_loop, _socket, address) {
-        const host = (address as InetAddress)[0];
-        const { after, fails } = plan.hosts[host]!;
-        plan.begun.push(host);
-        plan.pending.add(host);
-        const done = loop.createFuture<void>();
-        const timer = loop.callLater(after, () => done.setResult(undefined));
-        try {
-          yield* done;
-        } finally {
-          timer.cancel();
-          plan.pending.delete(host);
-        }
-        if (fails !== undefined) throw fails;
-      };
+      loop.backend.connect = (_loop, _socket, address) => this.connectLater((address as InetAddress)[0]);
       naming(loop, { host: Object.keys(hosts).map((host) => [host, 1]) });
+    }
+
+    private *connectLater(host: string): CoroutineGenerator<void> {
+      const { after, fails } = this.hosts[host]!;
+      this.begun.push(host);
+      this.pending.add(host);
+      const done = this.loop.createFuture<void>();
+      const timer = this.loop.callLater(after, () => done.setResult(undefined));
+      try {
+        yield* done;
+      } finally {
+        timer.cancel();
+        this.pending.delete(host);
+      }
+      if (fails !== undefined) throw fails;
     }
 
     connect(options: ConnectionOptions): Operation<unknown> {
