@@ -1,7 +1,6 @@
 import { RuntimeError } from '@tsyncio/core';
 import { type CoroutineGenerator, failedOperation, operation, type Operation } from '@tsyncio/futures-tasks';
 
-import type { Inet6Address, InetAddress } from '../address.js';
 import { checkInteger, kindOf } from '../arguments.js';
 import { AF_INET, AF_INET6 } from '../constants.js';
 import { ipVersion } from '../native/ip.js';
@@ -22,7 +21,7 @@ import { type LookupLoop, offThread } from './resolving.js';
  */
 export function getnameinfo(
   loop: LookupLoop,
-  sockaddr: InetAddress | Inet6Address | readonly [host: string, port: number, flowinfo: number],
+  sockaddr: readonly [host: string, port: number, flowinfo?: number, scopeId?: number],
   flags = 0,
 ): Operation<[host: string, service: string]> {
   let address: Uint8Array;
