@@ -7,7 +7,7 @@ import type { Socket } from '../socket.js';
 import type { FileSource } from './sendfile-source.js';
 
 /** What one turn sends at most: a peer that reads as fast as we send would otherwise keep the call going to the end of the file. */
-const TURN_BYTES = 512 * 1024;
+const TURN_BYTES = 1024 * 1024;
 
 /**
  * A file on its way into a socket by the system call, in turns. The file's position is where the transfer is, at any time: it need not be put
