@@ -1,3 +1,5 @@
+import { domainToASCII } from 'node:url';
+
 import { logger, RuntimeError } from '@tsyncio/core';
 import {
   type CoroutineGenerator,
@@ -10,10 +12,10 @@ import {
 import type { Address } from '../address.js';
 import { checkInteger, isBytes, kindOf } from '../arguments.js';
 import { ipVersion } from '../native/ip.js';
-import type { Found, Query } from '../native/posix/resolver.js';
+import type { Found, LookupFailure, Query } from '../native/posix/resolver.js';
 import { resolver } from '../native/platform.js';
 import { AI_NUMERICHOST, AI_NUMERICSERV } from './constants.js';
-import { gaiError } from './gai-error.js';
+import { lookupError } from './gai-error.js';
 import { type LookupLoop, offThread } from './resolving.js';
 
 /** What to look up. All default to 0: any. asyncio: the keywords of `getaddrinfo`. */
@@ -36,6 +38,7 @@ export type LookupHost = string | Uint8Array | null;
 /** A port: a number, the same as text, the name of a service (`'http'`), or null (0). */
 export type LookupPort = number | string | Uint8Array | null;
 
+const OPTIONS = ['family', 'type', 'proto', 'flags'];
 const INT_MAX = 0x7fffffff;
 const INT_MIN = -0x80000000;
 
@@ -46,6 +49,7 @@ const INT_MIN = -0x80000000;
  * Numbers are answered at once. For the rest the resolver runs on a thread of libuv's pool, at most two lookups at a time. Cancelling ends the
  * wait at once; a lookup in progress ends in the background.
  *
+ * @param host - A name with other letters than ASCII's is looked up in its ASCII form (`xn--...`), as URLs have it. Bytes go as they are.
  * @returns The addresses, best first. Without a `type` there is one entry for each type of socket.
  * @throws Through the operation: GaiError with the resolver's `code` and `errno` (`EAI_NONAME`, -2 on Linux, for an unknown name; `EAI_SERVICE`;
  *   `EAI_ADDRFAMILY`); TypeError and ValueError for wrong arguments; RuntimeError if the loop is closed.
@@ -92,8 +96,8 @@ function* find(loop: LookupLoop, query: Query, subject: string): CoroutineGenera
   return answer(yield* offThread(loop, (done) => resolver().addresses(query, done)), subject);
 }
 
-function answer(result: Found[] | number, subject: string): AddrInfo[] {
-  if (typeof result === 'number') throw gaiError(result, 'getaddrinfo', subject);
+function answer(result: Found[] | LookupFailure, subject: string): AddrInfo[] {
+  if ('error' in result) throw lookupError(result, 'getaddrinfo', subject);
   return result.map(({ family, type, proto, canonname, address }) => [family, type, proto, canonname, address]);
 }
 
@@ -115,6 +119,9 @@ function queryOf(host: LookupHost, port: LookupPort, options: AddrInfoOptions): 
   if (typeof options !== 'object' || options === null) {
     throw new TypeError(`getaddrinfo: options must be an object, not ${kindOf(options)}`);
   }
+  for (const key of Object.keys(options)) {
+    if (!OPTIONS.includes(key)) throw new TypeError(`getaddrinfo: unknown option '${key}'`);
+  }
   const { family = 0, type = 0, proto = 0, flags = 0 } = options;
   checkInteger('family', family, 0, INT_MAX);
   checkInteger('type', type, 0, INT_MAX);
@@ -125,7 +132,8 @@ function queryOf(host: LookupHost, port: LookupPort, options: AddrInfoOptions): 
 
 function hostText(host: unknown): Buffer | null {
   if (host === null || host === undefined) return null;
-  if (typeof host === 'string' || isBytes(host)) return ended('host', host);
+  if (typeof host === 'string') return ended('host', /^[\0-\x7f]*$/.test(host) ? host : domainToASCII(host) || host);
+  if (isBytes(host)) return ended('host', host);
   throw new TypeError(`getaddrinfo: host must be a string, a Uint8Array or null, not ${kindOf(host)}`);
 }
 
@@ -139,18 +147,15 @@ function portText(port: unknown): Buffer | null {
   throw new TypeError(`getaddrinfo: port must be a number, a string, a Uint8Array or null, not ${kindOf(port)}`);
 }
 
-/** A text as C takes it, off the JavaScript heap, because another thread reads it. */
+/** A text as C takes it. */
 function ended(name: string, text: string | Uint8Array): Buffer {
   const bytes = typeof text === 'string' ? Buffer.from(text) : text;
   if (bytes.includes(0)) throw new TypeError(`getaddrinfo: ${name} must not contain NUL`);
-  const ending = Buffer.allocUnsafeSlow(bytes.length + 1);
-  ending.set(bytes);
-  ending[bytes.length] = 0;
-  return ending;
+  return Buffer.concat([bytes, Buffer.alloc(1)]);
 }
 
-function textOf(bytes: Buffer | null): string | null {
-  return bytes === null ? null : bytes.toString('utf8', 0, bytes.length - 1);
+function textOf(bytes: Uint8Array | null): string | null {
+  return bytes === null ? null : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length - 1).toString();
 }
 
 /** `localhost:80, family=2`: only what was asked for. */

@@ -1,6 +1,6 @@
 /** A lookup that may still have to wait for its turn. */
 export interface Lookup {
-  /** Calls `done` once, later. */
+  /** Calls `done` once, now (if there is nothing to do) or later. Must not throw. */
   start(done: () => void): void;
 }
 
@@ -10,27 +10,30 @@ export interface Lookup {
  */
 const MOST = 2;
 
-const waiting: Lookup[] = [];
+const waiting = new Set<Lookup>();
 let running = 0;
 
 /** Starts a lookup, now or when those before it have ended. */
 export function enqueue(lookup: Lookup): void {
-  if (running >= MOST) {
-    waiting.push(lookup);
-    return;
-  }
-  running++;
-  lookup.start(ended);
+  waiting.add(lookup);
+  startNext();
 }
 
 /** Takes back a lookup that has not been started; nothing can stop one that was. */
 export function withdraw(lookup: Lookup): void {
-  const index = waiting.indexOf(lookup);
-  if (index >= 0) waiting.splice(index, 1);
+  waiting.delete(lookup);
+}
+
+function startNext(): void {
+  for (const lookup of waiting) {
+    if (running >= MOST) return;
+    waiting.delete(lookup);
+    running++;
+    lookup.start(ended);
+  }
 }
 
 function ended(): void {
   running--;
-  const next = waiting.shift();
-  if (next !== undefined) enqueue(next);
+  startNext();
 }

@@ -14,12 +14,20 @@ export type LookupLoop = TaskLoop<IoBackend>;
  */
 export function* offThread<T>(loop: LookupLoop, begin: (done: (result: T) => void) => void): CoroutineGenerator<T> {
   const future = loop.createFuture<T>();
+  const isWanted = (): boolean => !future.done() && !loop.isClosed();
   const lookup: Lookup = {
-    start: (ended) =>
-      begin((result) => {
+    start: (ended) => {
+      if (!isWanted()) return ended(); // its loop was closed while it waited
+      try {
+        begin((result) => {
+          ended();
+          if (isWanted()) future.setResult(result);
+        });
+      } catch (error) {
         ended();
-        if (!future.done() && !loop.isClosed()) future.setResult(result);
-      }),
+        future.setException(error);
+      }
+    },
   };
   enqueue(lookup);
   try {
