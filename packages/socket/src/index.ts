@@ -24,7 +24,10 @@ export type {
   WatchIo,
 } from './ports.js';
 export {
+  checkRange,
   type FileLike,
+  FileSource,
+  FileTransfer,
   type ReadableFile,
   type SendfileOptions,
   sockAccept,
