@@ -200,7 +200,12 @@ testPython(
 testPython(
   title('NDNS-04 DNS-08 the names of addresses are those of Python'),
   async () => {
-    const questions = ADDRESSES.flatMap((address) => NAME_FLAGS.map((flags) => [address, flags] as const));
+    const questions = ADDRESSES.flatMap((address) =>
+      // The name of any other host would be asked for over the network.
+      NAME_FLAGS.filter((flags) => address[0] === '127.0.0.1' || (flags & NI_NUMERICHOST) !== 0).map(
+        (flags) => [address, flags] as const,
+      ),
+    );
     const found = await ours(async (loop) => {
       const answers: unknown[] = [];
       for (const [address, flags] of questions) answers.push(await answer(getnameinfo(loop, address, flags)));
