@@ -14,10 +14,9 @@ import {
   type StreamSink,
   type WatchIo,
 } from '@tsyncio/socket';
-import { DescriptorPoll, type SystemCalls, systemCalls } from '@tsyncio/socket/native';
+import { BlockPool, DescriptorPoll, type SystemCalls, systemCalls } from '@tsyncio/socket/native';
 
 import { ListenerAcceptor } from './acceptor.js';
-import { BlockPool } from './block-pool.js';
 import { connect } from './connect.js';
 import { EpollSelector } from './epoll-selector.js';
 import { EVENT_READ, EVENT_WRITE, type Selector, type SelectorKey } from './selector.js';
