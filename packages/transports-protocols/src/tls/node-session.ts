@@ -49,6 +49,7 @@ export class NodeSession implements TlsSession {
   begin(): void {
     const socket = (this.socket = this.settings.isServer ? this.serve() : this.connect());
     socket.on('error', (error) => this.fail(tlsError(error)));
+    socket.on('_tlsError', (error: unknown) => this.fail(tlsError(error))); // all that a server outside of tls.Server gets to know
     socket.on('data', (data: Buffer) =>
       this.later(() => (this.ended || this.freed ? undefined : this.sink.onPlaintext(data))),
     );

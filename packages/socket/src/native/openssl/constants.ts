@@ -41,6 +41,8 @@ export const TLS1_2_VERSION = 0x0303;
 export const TLS1_3_VERSION = 0x0304;
 
 export const X509_V_OK = 0;
+export const X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY = 20;
+export const X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE = 21;
 
 /** The oldest OpenSSL whose functions are declared here. */
 export const OPENSSL_3 = 0x3000_0000;

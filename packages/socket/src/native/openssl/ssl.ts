@@ -165,7 +165,10 @@ export class Ssl {
     const error = opensslError(syscall);
     if (error.code !== 'ERR_SSL_CERTIFICATE_VERIFY_FAILED') return error;
     const result = this.functions.verifyResult(this.pointer);
-    return result === c.X509_V_OK ? error : verifyError(result);
+    if (result === c.X509_V_OK) return error;
+    // OpenSSL stops at the first thing that is wrong. Node looks on, and this is what it finds behind a lone certificate without issuer.
+    const isAlone = result === c.X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY && this.chainLength() === 1;
+    return verifyError(isAlone ? c.X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE : result);
   }
 
   /** Frees it; idempotent. */
@@ -262,6 +265,11 @@ export class Ssl {
     functions.setNewSessionCallback(context.pointer, newSession);
     functions.setKeylogCallback(context.pointer, keylog);
     return result;
+  }
+
+  private chainLength(): number {
+    const chain = this.functions.peerChain(this.pointer);
+    return chain === 0 ? 0 : this.functions.stackLength(chain);
   }
 
   private bytesOf(certificate: number): Buffer {

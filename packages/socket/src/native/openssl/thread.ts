@@ -1,3 +1,5 @@
+import { isMainThread } from 'node:worker_threads';
+
 import { NodeHost } from '@tsyncio/core';
 
 import { openssl } from './libssl.js';
@@ -11,7 +13,7 @@ export interface TlsThread {
 }
 
 let shared: { pipe: Pipe; over: boolean } | undefined;
-/** The SSLs that exist: freed when the thread ends, if nobody did before. (`terminate()` of a worker runs no hook: they leak there.) */
+/** The SSLs that exist. A worker that ends frees those that are left; not by `terminate()`, which runs no hook. A process just ends. */
 const live = new Set<number>();
 /** A session that was dropped without an end, for example because its loop was closed. */
 const dropped = new FinalizationRegistry<number>(release);
@@ -20,11 +22,13 @@ const dropped = new FinalizationRegistry<number>(release);
 export function tlsThread(): TlsThread {
   if (shared !== undefined) return shared;
   const thread = { pipe: new Pipe(), over: false };
-  new NodeHost().onExit(() => {
-    thread.over = true;
-    for (const ssl of [...live]) release(ssl);
-    thread.pipe.free();
-  });
+  if (!isMainThread) {
+    new NodeHost().onExit(() => {
+      thread.over = true;
+      for (const ssl of [...live]) release(ssl);
+      thread.pipe.free();
+    });
+  }
   return (shared = thread);
 }
 
