@@ -10,7 +10,7 @@ export const echoMetrics = {
   cpu: { title: 'server CPU per message', show: micros },
 };
 
-const WARM_UP_S = 0.7;
+const WARM_UP_S = 1;
 const SECONDS = 2;
 
 /**
@@ -31,11 +31,13 @@ export function loadOf({ binaries, pin }, { size, connections, depth = 1, pause 
     if (command === null) return null;
     const seconds = SECONDS * scale;
     const warmUp = Math.max(WARM_UP_S * scale, 0.2);
-    const { cpu, messages, ...sample } = await measureServer(
+    const result = await measureServer(
       { command: pin(0, command), env: peer.env },
       (port) => pin(cores - 1, [...client, ...[port, connections, size, depth, pause, warmUp, seconds].map(String)]),
       seconds + warmUp,
     );
+    if (result === null) return null;
+    const { cpu, messages, ...sample } = result;
     return { ...sample, cpu: (cpu / messages) * 1e6 };
   };
 }

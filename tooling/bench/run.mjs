@@ -61,7 +61,8 @@ async function measure(name) {
     return { facts, text: micro.measureMicro(peers, { rounds, scale, chosen, progress }) };
   }
   const tools = { binaries: compile(programs), pin: pinning() };
-  const absent = tools.binaries.size > 0 ? missing : [...missing, 'C (no compiler)'];
+  const absent =
+    tools.binaries.size > 0 ? missing : [...missing, 'C (no compiler; the client of the echo is in Python)'];
   const all = tools.binaries.size > 0 ? [...peers, { key: 'c', title: 'C', env: process.env }] : peers;
   const wanted = scenarios(tools).filter(chosen);
   const facts = factsOf(peers, absent);

@@ -1,20 +1,20 @@
 import { median, table } from './report.mjs';
 
 /** A table for each scenario: a line for each peer, its median of every metric and tsyncio's ratio to it. */
-export function suiteTables(results, peers) {
-  return results.map((result) => scenarioTable(result, peers)).join('\n\n');
+export function suiteTables(results) {
+  return results.map((result) => scenarioTable(result)).join('\n\n');
 }
 
-function scenarioTable({ scenario, samples }, peers) {
+function scenarioTable({ scenario, lines, samples }) {
   const metrics = Object.entries(scenario.metrics);
-  const rows = peers.flatMap((peer, i) => {
+  const rows = lines.flatMap((peer, i) => {
     const theirs = samples[i].filter((sample) => sample !== null);
     if (theirs.length === 0) return i === 0 ? [[peer.title, ...metrics.map(() => 'not there yet')]] : [];
     return [[peer.title, ...metrics.map(([name, metric]) => cell(name, metric, samples[0], samples[i], i === 0))]];
   });
   const head = [`**${scenario.title}**`, ...metrics.map(([, { title }]) => title)];
-  const verdicts = (scenario.targets ?? []).map((target) => verdict(target, scenario, samples, peers));
-  return [table([head, ...rows]), ...verdicts.filter((line) => line !== null)].join('\n\n');
+  const verdicts = (scenario.targets ?? []).map((target) => verdict(target, scenario, samples, lines));
+  return [table([head, ...rows]), ...verdicts.filter((text) => text !== null)].join('\n\n');
 }
 
 function cell(name, metric, ours, theirs, own) {
@@ -35,12 +35,12 @@ function ratio(name, metric, ours, theirs) {
   return ratios.length === 0 ? null : median(ratios);
 }
 
-function verdict({ metric: name, peer: key, ratio: wanted }, { metrics }, samples, peers) {
-  const i = peers.findIndex((peer) => peer.key === key);
+function verdict({ metric: name, peer: key, ratio: wanted }, { metrics }, samples, lines) {
+  const i = lines.findIndex((peer) => peer.key === key);
   const reached = i < 0 ? null : ratio(name, metrics[name], samples[0], samples[i]);
   if (reached === null) return null;
   const word = reached >= wanted ? 'met' : '**missed**';
-  return `Target: ${metrics[name].title} >= ${wanted.toFixed(1)}x ${peers[i].title}: ${word} (${reached.toFixed(2)}x).`;
+  return `Target: ${metrics[name].title} >= ${wanted.toFixed(1)}x ${lines[i].title}: ${word} (${reached.toFixed(2)}x).`;
 }
 
 /** How figures are written. */

@@ -20,6 +20,7 @@ import { suiteTables } from './suite-report.mjs';
  * @property {string} title
  * @property {Record<string, Metric>} metrics
  * @property {Target[]} [targets]
+ * @property {Partial<import('./peers.mjs').Peer>[]} [variants] - Lines of their own for another program of a peer, told by its `key`.
  * @property {(peer: import('./peers.mjs').Peer, scale: number) => Promise<Record<string, number> | null>} measure - One process of the
  *   peer; the metrics. Null if the peer has no program for it.
  */
@@ -35,18 +36,29 @@ import { suiteTables } from './suite-report.mjs';
  */
 export async function measureSuite(scenarios, peers, { rounds, scale, progress }) {
   // Rounds first: the samples of one scenario are spread over the whole run, and so is what disturbs the machine.
-  const results = scenarios.map((scenario) => ({ scenario, samples: peers.map(() => []) }));
+  const results = scenarios.map((scenario) => {
+    const lines = linesOf(scenario, peers);
+    return { scenario, lines, samples: lines.map(() => []) };
+  });
   for (let round = 0; round < rounds; round++) {
-    for (const { scenario, samples } of results) {
-      for (let k = 0; k < peers.length; k++) {
-        const i = (k + round) % peers.length;
-        progress(`round ${round + 1} of ${rounds}: ${scenario.title}, ${peers[i].title}`);
-        samples[i].push(await sample(scenario, peers[i], scale));
+    for (const { scenario, lines, samples } of results) {
+      for (let k = 0; k < lines.length; k++) {
+        const i = (k + round) % lines.length;
+        progress(`round ${round + 1} of ${rounds}: ${scenario.title}, ${lines[i].title}`);
+        samples[i].push(await sample(scenario, lines[i], scale));
       }
     }
   }
   progress('');
-  return suiteTables(results, peers);
+  return suiteTables(results);
+}
+
+/** The peers, each followed by its variants. */
+function linesOf({ variants = [] }, peers) {
+  return peers.flatMap((peer) => [
+    peer,
+    ...variants.filter(({ key }) => key === peer.key).map((variant) => ({ ...peer, ...variant })),
+  ]);
 }
 
 async function sample(scenario, peer, scale) {

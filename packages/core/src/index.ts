@@ -26,7 +26,7 @@ export { Handle, TimerHandle, type HandleOwner } from './handle.js';
 export type { Host } from './host.js';
 export { NoIo, type IoBackend, type ReadyJob, type ReadySink } from './io-backend.js';
 export { logger, setLogger, type Logger } from './logger.js';
-export { NodeHost } from './node-host.js';
+export { debugFromEnvironment, NodeHost } from './node-host.js';
 export {
   BrokenPipeError,
   ConnectionAbortedError,
@@ -47,7 +47,7 @@ export type { Job } from './ready-queue.js';
 export { describeCallback, repr, WRAPPED, type Wrapped } from './repr.js';
 export { getRunningLoop, getRunningLoopOrNull, loopOfContext, setRunningLoop, type AnyLoop } from './running-loop.js';
 export { Scheduler, type ExceptionHandler, type SchedulerOptions } from './scheduler.js';
-export { captureSource, sourcePlace, type EntryPoint } from './source-trace.js';
+export { captureSource, formatSource, sourcePlace, type EntryPoint } from './source-trace.js';
 export { isStep } from './step.js';
 export { LoopConnection, LoopThreadsafe, connectLoop, type ThreadsafeCallbacks } from './threadsafe.js';
 export { threadState, type ThreadState } from './thread-state.js';

@@ -24,12 +24,15 @@ export interface IoBackend {
   /** True while anything is registered, so that a poll could find something. */
   readonly active: boolean;
   /**
-   * Collects what is ready and gives its handles to the sink.
+   * Collects what is ready and gives its handles to the sink. What it throws ends the run, which rejects with it; the queue stays.
    *
    * @param timeout - Seconds to wait for the first event; the scheduler always passes 0.
    */
   poll(timeout: number): void;
-  /** The loop goes to sleep: call `turn` when something becomes ready. Calling it for nothing, or twice, is allowed. It never throws. */
+  /**
+   * The loop goes to sleep: call `turn` when something becomes ready. Calling it for nothing, or twice, is allowed; it never throws. What
+   * `arm` itself throws ends the run, as with {@link poll}.
+   */
   arm(turn: () => void): void;
   /** The loop woke up, or its run ended: nothing may call `turn` any more. Idempotent. */
   disarm(): void;

@@ -26,6 +26,10 @@ export {
   sockAccept,
   sockConnect,
   sockRecv,
+  sockRecvfrom,
+  sockRecvfromInto,
   sockRecvInto,
   sockSendall,
+  sockSendfile,
+  sockSendto,
 } from '@tsyncio/socket';

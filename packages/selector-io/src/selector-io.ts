@@ -1,4 +1,4 @@
-import { type Handle, type HandleOwner, type OSError, type ReadySink, RuntimeError, ValueError } from '@tsyncio/core';
+import { checkPort, type Handle, type HandleOwner, type OSError, type ReadySink, RuntimeError } from '@tsyncio/core';
 import {
   type AcceptIo,
   type Acceptor,
@@ -6,6 +6,9 @@ import {
   type AddressLike,
   type ConnectIo,
   type ConnectLoop,
+  type DatagramChannel,
+  type DatagramIo,
+  type DatagramSink,
   fileDescriptor,
   type FileDescriptorLike,
   type Socket,
@@ -17,9 +20,14 @@ import {
 import { BlockPool, DescriptorPoll, type SystemCalls, systemCalls } from '@tsyncio/socket/native';
 
 import { ListenerAcceptor } from './acceptor.js';
+import { BaseSelector } from './base-selector.js';
 import { connect } from './connect.js';
+import { DefaultSelector } from './default-selector.js';
 import { EpollSelector } from './epoll-selector.js';
+import { KqueueSelector } from './kqueue-selector.js';
+import { Mirror, NestedMirror } from './mirror.js';
 import { EVENT_READ, EVENT_WRITE, type Selector, type SelectorKey } from './selector.js';
+import { SelectorDatagramChannel } from './datagram-channel.js';
 import { SelectorChannel } from './selector-channel.js';
 import { SelectorStreamChannel } from './stream-channel.js';
 import { Watch } from './watch.js';
@@ -29,17 +37,24 @@ interface Harvester {
   harvest(timeout: number | null, visit: (key: SelectorKey, events: number) => void): void;
 }
 
+/** How a loop waits: an armed one calls back when the selector should be asked. */
+interface Sleeper {
+  arm(turn: () => void): void;
+  disarm(): void;
+  close(): void;
+}
+
 /**
  * The readiness backend of a loop: any {@link Selector}, and Node's loop to sleep in. asyncio: the I/O half of `BaseSelectorEventLoop`.
  *
  * Every iteration asks the selector, without blocking, what is ready, and puts the handles of those descriptors on the ready queue.
- * While the loop sleeps, libuv watches one descriptor, the selector's own (an epoll descriptor is itself pollable), however many
- * are registered.
+ * While the loop sleeps, libuv watches one descriptor, however many are registered: the selector's own (an epoll descriptor is itself
+ * pollable), or, if it has none, that of a private {@link Mirror}.
  *
  * @example
  * const loop = new TaskLoop({ backend: new SelectorIo() });
  */
-export class SelectorIo implements StreamIo, AcceptIo, ConnectIo, WatchIo {
+export class SelectorIo implements StreamIo, DatagramIo, AcceptIo, ConnectIo, WatchIo {
   /** The selector that finds out what is ready. Its keys belong to the backend. */
   readonly selector: Selector;
   /** Internal: the system calls of this thread; loads the native code at the first stream. */
@@ -53,25 +68,29 @@ export class SelectorIo implements StreamIo, AcceptIo, ConnectIo, WatchIo {
 
   private readonly watches = new Map<number, Watch>();
   private readonly harvester: Harvester | null;
+  /** Where the selector has no descriptor of ours to sleep on. */
+  private readonly mirror: Mirror | null;
   private registered = 0;
   private ready: ReadySink | null = null;
-  private poller: DescriptorPoll | null = null;
+  /** What wakes the loop. */
+  private sleeper: Sleeper | null;
   /** What an armed watch calls; null while the loop is awake. */
   private turn: (() => void) | null = null;
   private closed = false;
 
   /**
-   * @param selector - Default: an {@link EpollSelector}. The backend owns it and closes it.
-   * @throws ValueError if the selector has no descriptor to sleep on.
+   * @param selector - Default: a {@link DefaultSelector}. The backend owns it and closes it.
+   * @throws TypeError if it is no selector. RuntimeError if another backend has it.
    */
-  constructor(selector: Selector = new EpollSelector()) {
-    if (typeof selector !== 'object' || selector === null || typeof selector.select !== 'function') {
-      throw new TypeError('selector must be a Selector');
-    }
-    if (typeof selector.fileno !== 'function')
-      throw new ValueError('a selector without fileno() cannot drive a loop yet');
+  constructor(selector: Selector = new DefaultSelector()) {
+    checkPort('selector', selector, SELECTOR_METHODS);
+    if (taken.has(selector)) throw new RuntimeError('this selector already serves another loop');
+    taken.add(selector);
     this.selector = selector;
     this.harvester = harvesterOf(selector);
+    this.mirror = mirrorOf(selector);
+    this.sleeper = this.mirror;
+    this.visit = this.mirror === null ? this.dispatch : this.confirm;
   }
 
   // ---- IoBackend --------------------------------------------------------------------------------------------------------------
@@ -87,18 +106,18 @@ export class SelectorIo implements StreamIo, AcceptIo, ConnectIo, WatchIo {
 
   poll(timeout: number): void {
     if (this.closed) return;
-    if (this.harvester !== null) this.harvester.harvest(timeout, this.dispatch);
-    else for (const [key, events] of this.selector.select(timeout)) this.dispatch(key, events);
+    if (this.harvester !== null) this.harvester.harvest(timeout, this.visit);
+    else for (const [key, events] of this.selector.select(timeout)) this.visit(key, events);
   }
 
   arm(turn: () => void): void {
     this.turn = turn;
-    if (this.registered > 0) this.watchSelector();
+    if (this.registered > 0) this.sleep();
   }
 
   disarm(): void {
     this.turn = null;
-    this.poller?.disarm();
+    this.sleeper?.disarm();
   }
 
   wake(): void {
@@ -117,8 +136,7 @@ export class SelectorIo implements StreamIo, AcceptIo, ConnectIo, WatchIo {
     this.watches.clear();
     this.registered = 0;
     // Before the selector's descriptor, otherwise libuv aborts the process.
-    this.poller?.close();
-    this.poller = null;
+    this.sleeper?.close();
     this.selector.close();
     this.blocks.release();
     this.largeBlocks.release();
@@ -162,20 +180,33 @@ export class SelectorIo implements StreamIo, AcceptIo, ConnectIo, WatchIo {
     return true;
   }
 
-  // ---- StreamIo, AcceptIo, ConnectIo --------------------------------------------------------------------------------------------
+  // ---- StreamIo, DatagramIo, AcceptIo, ConnectIo --------------------------------------------------------------------------------------------
 
   openStream(socket: Socket, sink: StreamSink, loop: HandleOwner): StreamChannel {
+    this.prepare(socket);
+    return this.opened(new SelectorStreamChannel(this, socket, sink, loop));
+  }
+
+  openDatagram(socket: Socket, sink: DatagramSink, loop: HandleOwner): DatagramChannel {
+    this.prepare(socket);
+    return this.opened(new SelectorDatagramChannel(this, socket, sink, loop));
+  }
+
+  /** Checks and prepares a socket that a channel is to take over. */
+  private prepare(socket: Socket): void {
     this.checkOpen();
     const fd = socket.fileno();
     if (fd >= 0 && this.watches.get(fd) instanceof SelectorChannel) {
       throw new RuntimeError(`descriptor ${fd} is used by a transport already`);
     }
     socket.setblocking(false); // throws for a closed socket
-    const channel = new SelectorStreamChannel(this, socket, sink, loop);
-    const old = this.watches.get(fd);
+  }
+
+  private opened<C extends SelectorChannel>(channel: C): C {
+    const old = this.watches.get(channel.fd);
     // A reader or writer of the user's gives way, as in asyncio, where the transport's replaces it.
     if (old !== undefined) this.drop(old);
-    this.watches.set(fd, channel);
+    this.watches.set(channel.fd, channel);
     return channel;
   }
 
@@ -202,24 +233,32 @@ export class SelectorIo implements StreamIo, AcceptIo, ConnectIo, WatchIo {
    */
   ask(watch: Watch, events: number): void {
     const before = watch.events;
-    if (events === before || this.closed) return;
+    if (this.closed) return;
+    if (events === before) {
+      // The number may stand for another file by now: select and poll do not mind.
+      if (events !== 0) this.reflect(watch.fd, events);
+      return;
+    }
     if (events === 0) {
       watch.events = 0;
       this.registered--;
-      this.selector.unregister(watch.fd);
       if (!watch.stays) this.watches.delete(watch.fd);
+      this.mirror?.forget(watch.fd);
+      this.selector.unregister(watch.fd);
       return;
     }
     if (before !== 0) {
       this.modify(watch, events);
       return;
     }
+    this.mirror?.open(); // what it may throw must come before anything is registered
     this.selector.register(watch.file, events, watch);
     this.registered++;
     watch.events = events;
     if (!watch.stays) this.watches.set(watch.fd, watch);
+    if (this.mirror !== null) this.reflect(watch.fd, events);
     // The loop sleeps, and until now there was nothing to watch.
-    if (this.turn !== null && this.registered === 1) this.watchSelector();
+    else if (this.turn !== null && this.registered === 1) this.sleep();
   }
 
   /** Ends everything about a descriptor: before it is closed. Internal. */
@@ -231,20 +270,30 @@ export class SelectorIo implements StreamIo, AcceptIo, ConnectIo, WatchIo {
 
   // ---- Private --------------------------------------------------------------------------------------------------------------------
 
+  /** How {@link poll} takes what the selector reports. */
+  private readonly visit: (key: SelectorKey, events: number) => void;
+
   private readonly dispatch = (key: SelectorKey, events: number): void => {
     const watch = key.data;
     if (!(watch instanceof Watch)) return; // someone else's key in a selector that was given to us
     if (!watch.dispatch(events, this.ready!)) this.ask(watch, watch.wanted());
   };
 
+  private readonly confirm = (key: SelectorKey, events: number): void => {
+    this.mirror!.confirm();
+    this.dispatch(key, events);
+  };
+
   private modify(watch: Watch, events: number): void {
     try {
       this.selector.modify(watch.fd, events, watch);
       watch.events = events;
+      this.reflect(watch.fd, events);
     } catch (error) {
       // The selector has unregistered the descriptor: it is closed, or no longer the one that was registered.
       watch.events = 0;
       this.registered--;
+      this.mirror?.forget(watch.fd);
       if (!watch.stays) {
         watch.cancelHandles();
         this.watches.delete(watch.fd);
@@ -264,6 +313,10 @@ export class SelectorIo implements StreamIo, AcceptIo, ConnectIo, WatchIo {
     if (watch?.refuses(events) === true) {
       throw new RuntimeError(`descriptor ${watch.fd} is used by a transport`);
     }
+    if (watch !== undefined && watch.file !== file && typeof file !== 'number' && isGone(watch)) {
+      this.drop(watch);
+      return undefined;
+    }
     return watch;
   }
 
@@ -277,9 +330,16 @@ export class SelectorIo implements StreamIo, AcceptIo, ConnectIo, WatchIo {
     }
   }
 
-  private watchSelector(): void {
-    this.poller ??= new DescriptorPoll(this.selector.fileno!());
-    this.poller.arm(this.turn!);
+  /** Shows the mirror an interest, if there is a mirror; a sleeping loop then sleeps again, over the new one. */
+  private reflect(fd: number, events: number): void {
+    if (this.mirror === null) return;
+    this.mirror.want(fd, events);
+    this.turn?.();
+  }
+
+  private sleep(): void {
+    this.sleeper ??= new DescriptorPoll(this.selector.fileno!());
+    this.sleeper.arm(this.turn!);
   }
 
   private checkOpen(): void {
@@ -287,8 +347,34 @@ export class SelectorIo implements StreamIo, AcceptIo, ConnectIo, WatchIo {
   }
 }
 
+/** The selectors of all backends: two of them watching one descriptor would bring libuv down. */
+const taken = new WeakSet<Selector>();
+
+const SELECTOR_METHODS = ['register', 'unregister', 'modify', 'select', 'close'] as const;
+
+/** How a loop sleeps on a selector; null: on the selector's own descriptor, if that is ours. */
+function mirrorOf(selector: Selector): Mirror | null {
+  if (typeof selector.fileno !== 'function') return new Mirror();
+  const fileno: unknown = Reflect.get(selector, 'fileno');
+  const ours = [EpollSelector, KqueueSelector].some(({ prototype }) => Reflect.get(prototype, 'fileno') === fileno);
+  return ours ? null : new NestedMirror(selector as Selector & { fileno(): number });
+}
+
 /** A subclass that overrides `select` must be asked by it. */
 function harvesterOf(selector: Selector): Harvester | null {
-  if (!(selector instanceof EpollSelector)) return null;
-  return Reflect.get(selector, 'select') === Reflect.get(EpollSelector.prototype, 'select') ? selector : null;
+  if (!(selector instanceof BaseSelector)) return null;
+  return Reflect.get(selector, 'select') === Reflect.get(BaseSelector.prototype, 'select') ? selector : null;
+}
+
+/**
+ * True if the object that was watched has been closed, and its number is another one's now. The kernel forgot it when it was closed: what is
+ * asked about the new one must not be taken for known. (In asyncio it is, and the new one is never reported.)
+ */
+function isGone(watch: Watch): boolean {
+  if (watch.stays || typeof watch.file === 'number') return false;
+  try {
+    return fileDescriptor(watch.file) !== watch.fd;
+  } catch {
+    return true;
+  }
 }

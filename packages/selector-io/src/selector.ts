@@ -44,7 +44,9 @@ export type SelectorEvent = readonly [key: SelectorKey, events: number];
  * Waits for descriptors to become ready. Python: `selectors.BaseSelector`.
  *
  * Usable without a loop: `select` blocks the thread. Any implementation drives a loop: `new SelectorIo(selector)`.
- * A selector with a kernel object of its own gives its descriptor by `fileno`, which must be pollable: the loop sleeps on it.
+ * A selector with a kernel object of its own gives its descriptor by `fileno`, which must be pollable: the loop sleeps on it. The loop
+ * of another one sleeps on a private epoll set with the same interest. `selectorContract` of the repository's contract tests says what
+ * a loop relies on; `BaseSelector` has most of it.
  */
 export interface Selector {
   /**

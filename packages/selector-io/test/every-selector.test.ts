@@ -70,6 +70,10 @@ describe.each([
         this.calls.push('wait');
         return super.wait(seconds);
       }
+      protected override release(): void {
+        this.calls.push('release');
+        super.release();
+      }
     }
 
     test('SEL-03 a key is an immutable record of four fields', () => {
@@ -145,9 +149,18 @@ describe.each([
         closed.close();
         const expected = { name: 'ValueError', message: 'the selector is closed' };
         expect(thrown(() => closed.register(b, EVENT_READ))).toMatchObject(expected);
+        expect(thrown(() => closed.unregister(a))).toMatchObject(expected);
+        expect(thrown(() => closed.modify(a, EVENT_WRITE))).toMatchObject(expected);
         expect(thrown(() => closed.harvest(0, () => undefined))).toMatchObject(expected);
         expect(thrown(() => closed.select(-1))).toMatchObject(expected);
       }
+    });
+
+    test('SEL-20 the kernel is asked once to forget it all', () => {
+      const watched = new Watched();
+      watched.close();
+      watched.close();
+      expect(watched.calls).toEqual(['release']);
     });
 
     test('SEL-22 it is disposable', () => {
@@ -168,6 +181,13 @@ describe.each([
       const [[found, events]] = selector.select() as [[SelectorKey, number]];
       expect(found).toBe(key);
       expect(events).toBe(EVENT_READ);
+    });
+
+    test('SEL-24 more than a second', () => {
+      selector.register(a, EVENT_READ);
+      const start = performance.now();
+      expect(selector.select(1.05)).toEqual([]);
+      expect(performance.now() - start).toBeGreaterThanOrEqual(1050);
     });
 
     test('SEL-24 a timeout of a wrong type, or NaN', () => {
@@ -242,6 +262,18 @@ describe.each([
       selector.close();
     });
 
+    test('SEL-23 events that nobody asks for any more are not handed out', () => {
+      b.send(bytes);
+      a.send(bytes);
+      const visited: [unknown, number][] = [];
+      for (const socket of [a, b]) selector.register(socket, BOTH);
+      selector.harvest(0, (key, events) => {
+        visited.push([key.fileobj, events]);
+        selector.modify(key.fileobj === a ? b : a, EVENT_READ);
+      });
+      expect(visited.map(([, events]) => events)).toEqual([BOTH, EVENT_READ]);
+    });
+
     test('closing it while results are handed out ends that', () => {
       selector.register(a, EVENT_WRITE);
       selector.register(b, EVENT_WRITE);
@@ -289,6 +321,6 @@ describe.each([
       expect(selector.getMap()!.size).toBe(0);
       selector.register(a, EVENT_WRITE);
       expect(selector.select(0)).toHaveLength(1);
-    });
+    }, 30_000);
   });
 });

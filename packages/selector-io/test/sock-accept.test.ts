@@ -212,7 +212,7 @@ test('without a free descriptor it fails with EMFILE, and the connection stays i
   try {
     const limited = join(packages.folder, 'limited-node');
     writeFileSync(limited, `#!/bin/sh\nulimit -n ${LIMIT}\nexec "${process.execPath}" "$@"\n`, { mode: 0o755 });
-    const { stdout, stderr } = await runProgram(program, { cwd: packages.folder, execPath: limited });
+    const { stdout, stderr } = await runProgram(program, { cwd: packages.folder, execPath: limited, timeout: 50 });
     expect(stderr).toBe('');
     expect(stdout.trim().split('\n')).toEqual([
       'EMFILE',
@@ -224,4 +224,4 @@ test('without a free descriptor it fails with EMFILE, and the connection stays i
   } finally {
     packages.remove();
   }
-});
+}, 60_000);

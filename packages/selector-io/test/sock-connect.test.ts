@@ -121,6 +121,17 @@ eachSelector((makeLoop) => {
   );
 
   test(
+    'SOCK-15 a Unix listener with no room: an error, because the kernel would tell nobody when there is',
+    inLoop(makeLoop, async (loop, sockets) => {
+      const name = `\0tsyncio-full-${process.pid}`;
+      sockets.listener(name, AF_UNIX, 0);
+      await sockConnect(loop, sockets.make(AF_UNIX), name);
+      const error = await failure(sockConnect(loop, sockets.make(AF_UNIX), name));
+      expect(error).toMatchObject({ code: 'EAGAIN', syscall: 'connect', address: name });
+    }),
+  );
+
+  test(
     'SOCK-16 a datagram socket is connected at once',
     inLoop(makeLoop, async (loop, sockets) => {
       const [a, b] = [sockets.make(AF_INET, SOCK_DGRAM), sockets.make(AF_INET, SOCK_DGRAM)];

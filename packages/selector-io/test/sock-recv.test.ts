@@ -1,6 +1,6 @@
 import { CancelledError, ValueError } from '@tsyncio/core';
 import { sleep, type TaskLoop, waitFor } from '@tsyncio/futures-tasks';
-import { removeReader, type SelectorIo, sockRecv, sockRecvInto } from '@tsyncio/selector-io';
+import { removeReader, type SelectorIo, sockRecv, sockRecvInto, sockSendall } from '@tsyncio/selector-io';
 import { SHUT_WR, SO_LINGER, type Socket, SOL_SOCKET } from '@tsyncio/socket';
 import { leakAudit } from '@tsyncio/test-support';
 
@@ -191,6 +191,63 @@ eachSelector((makeLoop) => {
       b.send(pattern(50_000, 7));
       expect((await sockRecv(loop, a, 65_536)).equals(pattern(50_000, 7))).toBe(true);
       expect(long.equals(pattern(50_000))).toBe(true);
+    }),
+  );
+
+  test(
+    'SOCK-04 deadlines at any moment lose no byte',
+    inLoop(makeLoop, async (loop, sockets) => {
+      const [a, b] = sockets.pair();
+      const data = pattern(40_000);
+      const sending = loop.createTask(async () => {
+        for (let at = 0; at < data.length;) {
+          at += b.send(data.subarray(at, at + 1 + Math.floor(Math.random() * 300)));
+          await sleep(Math.random() < 0.5 ? 0 : Math.random() * 0.001);
+        }
+        b.shutdown(SHUT_WR);
+      });
+      const pieces: Buffer[] = [];
+      let expired = 0;
+      for (;;) {
+        try {
+          const piece = await waitFor(sockRecv(loop, a, 1 + Math.floor(Math.random() * 500)), Math.random() * 0.0005);
+          if (piece.length === 0) break;
+          pieces.push(piece);
+        } catch (error) {
+          expect(error).toMatchObject({ name: 'TimeoutError' });
+          expired++;
+        }
+      }
+      await sending;
+      expect(Buffer.concat(pieces).equals(data)).toBe(true);
+      expect(expired).toBeGreaterThan(0);
+    }),
+  );
+
+  test(
+    'SOCK-04 in a generator coroutine',
+    inLoop(makeLoop, async (loop, sockets) => {
+      const [a, b] = sockets.pair();
+      const log: unknown[] = [];
+      function* coroutine(): Generator<unknown, number, unknown> {
+        try {
+          for (;;) {
+            const data = yield* sockRecv(loop, a, 100);
+            log.push(data.toString());
+            yield* sockSendall(loop, a, data);
+          }
+        } catch (error) {
+          log.push(error);
+        }
+        return (yield* sockRecv(loop, a, 100)).length;
+      }
+      const task = loop.createTask(coroutine());
+      b.send(hello);
+      expect((await sockRecv(loop, b, 100)).toString()).toBe('hello');
+      task.cancel();
+      b.send(hello);
+      expect(await task).toBe(5);
+      expect(log).toEqual(['hello', expect.any(CancelledError)]);
     }),
   );
 

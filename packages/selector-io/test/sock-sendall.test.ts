@@ -189,6 +189,27 @@ eachSelector((makeLoop) => {
   );
 
   test(
+    'SOCK-07 the socket is watched no longer than until the last piece has left',
+    inLoop(makeLoop, async (loop, sockets) => {
+      const [a, b] = sockets.pair();
+      fill(a);
+      const sending = sockSendall(loop, a, Buffer.from('last'));
+      await sleep(0);
+      const watched: boolean[] = [];
+      loop.callSoon(() => {
+        drain(b);
+        // The writer runs in the next iteration, behind this; whoever awaits goes on in the one after that.
+        loop.callSoon(() => {
+          watched.push(loop.backend.active);
+          loop.callSoon(() => watched.push(loop.backend.active, sending.done()));
+        });
+      });
+      await sending;
+      expect(watched).toEqual([true, false, false]);
+    }),
+  );
+
+  test(
     'SOCK-11 data that is taken away while it waits is an error, not an endless wait',
     inLoop(makeLoop, async (loop, sockets) => {
       const [a, b] = sockets.pair();

@@ -19,6 +19,16 @@ export class AbstractServer {
     throw missing('close');
   }
 
+  /** Closes the transports of its connections. asyncio: `close_clients`, since 3.13. */
+  closeClients(): void {
+    throw missing('closeClients');
+  }
+
+  /** Closes them at once: what is buffered is lost. asyncio: `abort_clients`, since 3.13. */
+  abortClients(): void {
+    throw missing('abortClients');
+  }
+
   /** The event loop that it belongs to. asyncio: `get_loop`. */
   getLoop(): unknown {
     throw missing('getLoop');

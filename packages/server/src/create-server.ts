@@ -1,4 +1,4 @@
-import { logger, repr, ValueError } from '@tsyncio/core';
+import { logger, ValueError } from '@tsyncio/core';
 import { operation, type Operation } from '@tsyncio/futures-tasks';
 import {
   AF_INET6,
@@ -21,6 +21,8 @@ import {
   type StreamAddress,
 } from '@tsyncio/transports-protocols';
 
+import { checkBacklog, DEFAULT_BACKLOG } from './backlog.js';
+import { serve } from './serve.js';
 import { Server, type ServingLoop } from './server.js';
 
 /** The options of {@link createServer}. */
@@ -40,8 +42,6 @@ export interface ServerOptions {
 }
 
 const OPTIONS = ['family', 'backlog', 'reuseAddress', 'reusePort', 'startServing', 'sock'];
-const DEFAULT_BACKLOG = 100;
-const BACKLOG_MAX = 0x7fffffff;
 
 /** Where a server listens: an IP literal, several, or null (or '') for all interfaces of this machine. */
 export type Hosts = string | null | Iterable<string | null>;
@@ -91,7 +91,7 @@ function* serving(
   checkFactory('createServer', factory);
   const { host, port, options } = endpointArguments<Hosts, ServerOptions>('createServer', OPTIONS, rest);
   const { backlog = DEFAULT_BACKLOG, startServing = true, sock = null } = options;
-  checkBacklog(backlog);
+  checkBacklog('createServer', backlog);
   let sockets: readonly Socket[];
   if (host === null && port === null) {
     checkStreamSocket('createServer', sock);
@@ -101,25 +101,7 @@ function* serving(
     if (sock !== null) throw new ValueError('host/port and sock can not be specified at the same time');
     sockets = bindAll(loop, addressesOf(host, port, options), options);
   }
-  const server = new Server(loop, sockets, factory, backlog);
-  if (startServing) {
-    try {
-      server.begin();
-      yield;
-    } catch (error) {
-      server.dismantle(sock === null);
-      throw error;
-    }
-  }
-  if (loop.getDebug()) logger.info(`${String(server)} is serving`);
-  return server;
-}
-
-function checkBacklog(backlog: unknown): void {
-  if (typeof backlog !== 'number') throw new TypeError(`createServer: backlog must be a number, got ${repr(backlog)}`);
-  if (!Number.isInteger(backlog) || Math.abs(backlog) > BACKLOG_MAX) {
-    throw new ValueError(`createServer: backlog must be an integer, got ${backlog}`);
-  }
+  return yield* serve(loop, new Server(loop, sockets, factory, backlog), startServing, sock === null);
 }
 
 /** The addresses of all hosts, each once. */

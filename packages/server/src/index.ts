@@ -6,3 +6,4 @@
 export { AbstractServer } from './abstract-server.js';
 export { createServer, type Hosts, type ServerOptions } from './create-server.js';
 export { Server, type ServingLoop } from './server.js';
+export { createUnixServer, type UnixServerOptions } from './create-unix-server.js';

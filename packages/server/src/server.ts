@@ -32,7 +32,7 @@ export class Server extends AbstractServer implements TransportOwner {
   private serving = false;
   /** Accepted, and waiting for their protocol to be made. */
   private readonly accepted = new Set<Socket>();
-  private connections = 0;
+  private readonly connections = new Set<StreamTransport>();
   /** Who waits in `waitClosed`; null once closed and without connections. */
   private waiters: Future<void>[] | null = [];
   private forever: Future<never> | null = null;
@@ -66,6 +66,18 @@ export class Server extends AbstractServer implements TransportOwner {
    */
   override close(): void {
     this.dismantle(true);
+  }
+
+  /**
+   * Closes the transports of all connections that are open; what is buffered is sent first. asyncio: `close_clients`, since 3.13.
+   */
+  override closeClients(): void {
+    for (const transport of [...this.connections]) transport.close();
+  }
+
+  /** Closes them at once: what is buffered is lost. asyncio: `abort_clients`, since 3.13. */
+  override abortClients(): void {
+    for (const transport of [...this.connections]) transport.abort();
   }
 
   /**
@@ -136,13 +148,13 @@ export class Server extends AbstractServer implements TransportOwner {
   }
 
   /** Internal: see {@link TransportOwner}. */
-  attach(): void {
-    this.connections++;
+  attach(transport: StreamTransport): void {
+    this.connections.add(transport);
   }
 
   /** Internal: see {@link TransportOwner}. */
-  detach(): void {
-    this.connections--;
+  detach(transport: StreamTransport): void {
+    this.connections.delete(transport);
     this.wakeIfGone();
   }
 
@@ -175,7 +187,7 @@ export class Server extends AbstractServer implements TransportOwner {
 
   private wakeIfGone(): void {
     const { waiters } = this;
-    if (waiters === null || this.listeners !== null || this.connections > 0) return;
+    if (waiters === null || this.listeners !== null || this.connections.size > 0) return;
     this.waiters = null;
     for (const waiter of waiters) if (!waiter.done()) waiter.setResult(undefined);
   }

@@ -2,7 +2,7 @@ import { hasBrand, ValueError } from '@tsyncio/core';
 
 import type { Address, AddressLike, FileDescriptorLike } from './address.js';
 import { checkChunks, checkInteger, fileDescriptor, kindOf } from './arguments.js';
-import { SCM_RIGHTS, SOCK_STREAM, SOL_SOCKET } from './constants.js';
+import { AF_UNIX, SCM_RIGHTS, SOCK_STREAM, SOL_SOCKET } from './constants.js';
 import { systemAbi } from './native/platform.js';
 import { controlLength, controlSpace, descriptorsIn, encodeDescriptors } from './native/posix/control-messages.js';
 import type { Socket } from './socket.js';
@@ -39,7 +39,8 @@ export function CMSG_SPACE(length: number): number {
  * @param chunks - The data. A stream carries descriptors with at least one byte.
  * @param fds - Descriptors, or what holds one.
  * @returns how many bytes of data the kernel took; the descriptors went with the first one.
- * @throws ValueError for descriptors without data on a stream (the kernel would drop them), or if one of `fds` is no descriptor.
+ * @throws ValueError if one of `fds` is no descriptor; for descriptors without data on a stream, or on a socket that is not of
+ *   `AF_UNIX` (the kernel would drop them).
  * @throws OSError (`EBADF`, `EINVAL` for more than 253, `EAGAIN`, `ETOOMANYREFS`).
  */
 export function sendFds(
@@ -54,6 +55,8 @@ export function sendFds(
   if (!Array.isArray(fds)) throw new TypeError(`fds must be an array of descriptors, not ${kindOf(fds)}`);
   const numbers = fds.map(fileDescriptor);
   if (numbers.length === 0) return socket.sendmsg(chunks, [], flags, address);
+  // TCP takes them and drops them; so does a stream without data.
+  if (socket.family !== AF_UNIX) throw new ValueError('only a Unix socket carries descriptors');
   if (socket.type === SOCK_STREAM && chunks.every((chunk) => chunk.length === 0)) {
     throw new ValueError('a stream carries descriptors only along with data');
   }

@@ -8,6 +8,7 @@ export { type AncillaryMessage, CMSG_LEN, CMSG_SPACE, recvFds, sendFds } from '.
 export { fileDescriptor } from './arguments.js';
 export * from './constants.js';
 export { ipVersion } from './native/ip.js';
+export { setDescriptorDebug } from './ownership.js';
 export type {
   AcceptIo,
   Acceptor,
@@ -22,6 +23,20 @@ export type {
   StreamSink,
   WatchIo,
 } from './ports.js';
-export { sockAccept, sockConnect, type SockLoop, sockRecv, sockRecvInto, sockSendall } from './sock/index.js';
+export {
+  type FileLike,
+  type ReadableFile,
+  type SendfileOptions,
+  sockAccept,
+  sockConnect,
+  type SockLoop,
+  sockRecv,
+  sockRecvfrom,
+  sockRecvfromInto,
+  sockRecvInto,
+  sockSendall,
+  sockSendfile,
+  sockSendto,
+} from './sock/index.js';
 export { acceptedFrom, connectError, Socket, socketpair, type SocketOptions } from './socket.js';
 export { addReader, addWriter, removeReader, removeWriter, type WatchingLoop } from './watch.js';

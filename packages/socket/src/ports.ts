@@ -116,14 +116,19 @@ export interface DatagramSink {
 /** An open datagram socket. */
 export interface DatagramChannel extends Channel {
   /**
+   * Turns an address into what `send` takes. Callers must not change the result.
+   *
+   * @throws TypeError, ValueError or GaiError for what is no address of the socket's family.
+   */
+  encode(address: AddressLike): Uint8Array;
+  /**
    * Sends one datagram now, or not at all. Never waits and keeps no reference to `data`.
    *
-   * @param address - Null on a connected socket.
+   * @param address - From `encode`; null on a connected socket.
    * @returns false when it would block.
-   * @throws OSError if the kernel refuses it (`EMSGSIZE`, `ECONNREFUSED`); TypeError, ValueError or GaiError for an address that is none of
-   *   the family.
+   * @throws OSError if the kernel refuses it (`EMSGSIZE`, `ECONNREFUSED`).
    */
-  send(data: Uint8Array, address: AddressLike | null): boolean;
+  send(data: Uint8Array, address: Uint8Array | null): boolean;
 }
 
 /** Datagrams: UDP and Unix. */

@@ -1,4 +1,6 @@
-import { brand, type OSError } from '@tsyncio/core';
+import { fileURLToPath } from 'node:url';
+
+import { brand, type EntryPoint, type OSError } from '@tsyncio/core';
 
 import type { Address, AddressLike } from './address.js';
 import type { AncillaryMessage } from './ancillary.js';
@@ -7,6 +9,7 @@ import { AF_INET, AF_UNIX, MSG_TRUNC, SHUT_RDWR, SO_ERROR, SOCK_STREAM, SOL_SOCK
 import { closedError, E, systemError } from './native/errno.js';
 import { systemAbi, systemCalls } from './native/platform.js';
 import { decodeControl, descriptorsIn, encodeControl } from './native/posix/control-messages.js';
+import { descriptorDebug, ownershipBegins, ownershipEnds, reportStolen } from './ownership.js';
 
 /** How a socket is made. */
 export interface SocketOptions {
@@ -17,6 +20,12 @@ export interface SocketOptions {
    * {@link Socket.fromFd} asks the kernel for them.
    */
   readonly fileno?: number | undefined;
+}
+
+/** How this package makes sockets of descriptors. */
+interface Adoption extends SocketOptions {
+  /** What stands above this function on the stack opened the descriptor: a method of `Socket`, and who called it. */
+  readonly openedBy?: EntryPoint;
 }
 
 const INT_MAX = 0x7fffffff;
@@ -59,13 +68,14 @@ export class Socket {
     this.family = family;
     this.type = type;
     this.proto = proto;
-    const { fileno, nonblocking = false } = options;
+    const { fileno, nonblocking = false, openedBy = new.target } = options as Adoption;
     if (fileno === undefined) {
       this.fd = made('socket', systemCalls().socket(family, type, proto, nonblocking));
     } else {
       if (nonblocking) made('fcntl', systemCalls().setNonblocking(fileno, true));
       this.fd = fileno;
     }
+    if (descriptorDebug()) ownershipBegins(this, this.fd, openedBy);
   }
 
   /**
@@ -395,15 +405,19 @@ export class Socket {
   /** Gives the descriptor away, open: this object is closed from now on. Returns -1 if it was. Python: `detach`. */
   detach(): number {
     const { fd } = this;
+    if (fd >= 0 && descriptorDebug()) ownershipEnds(this);
     this.fd = -1;
     return fd;
   }
 
   /** Closes the descriptor; a second call does nothing. Python: `close`. Throws OSError if the kernel reports one (it is closed then). */
   close(): void {
-    const fd = this.detach();
+    const { fd } = this;
     if (fd < 0) return;
+    const ownership = descriptorDebug() ? ownershipEnds(this) : null;
+    this.fd = -1;
     const error = systemCalls().close(fd);
+    if (error === -E.EBADF && descriptorDebug()) reportStolen(fd, ownership);
     // After EINTR the descriptor is gone (Linux), and a reset by the peer is no failure of closing.
     if (error < 0 && error !== -E.EINTR && error !== -E.ECONNRESET) throw systemError(error, 'close');
   }
@@ -452,11 +466,12 @@ export function connectError(negated: number, address: AddressLike): OSError {
 
 /** How an address is written in errors: a Unix path given as URL or bytes becomes text. */
 function shownAddress(address: AddressLike): Address {
-  return address instanceof URL ? address.pathname : (address as Address);
+  return address instanceof URL ? fileURLToPath(address) : (address as Address);
 }
 
 function adopt(fd: number, family: number, type: number, proto: number): Socket {
-  return new Socket(family, type, proto, { fileno: fd });
+  const adoption: Adoption = { fileno: fd, openedBy: adopt };
+  return new Socket(family, type, proto, adoption);
 }
 
 function made(syscall: string, result: number): number {

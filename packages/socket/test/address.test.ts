@@ -49,6 +49,15 @@ describe('socket addresses as bytes', () => {
     expect(decodeAddress(bytes, bytes.length, linuxAbi)).toEqual(address);
   });
 
+  test('hosts that alternate, with bad ones between', () => {
+    const last = (host: string): string => encode(AF_INET, [host, 1]).toString('hex', 4, 8);
+    for (let round = 0; round < 2; round++) {
+      expect([last('10.0.0.1'), last('10.0.0.1'), last('10.0.0.2')]).toEqual(['0a000001', '0a000001', '0a000002']);
+      for (const bad of ['10.0.0.3x', '10.0.0.3x', '256.0.0.1']) expect(thrown(() => last(bad)).name).toBe('GaiError');
+      expect([last('10.0.0.2'), last(''), last('<broadcast>')]).toEqual(['0a000002', '00000000', 'ffffffff']);
+    }
+  });
+
   test('a Unix path that the kernel wrote without its NUL', () => {
     const bytes = Buffer.concat([Buffer.from([1, 0]), Buffer.alloc(108, 'x')]);
     expect(decodeAddress(bytes, 110, linuxAbi)).toBe('x'.repeat(108));
@@ -67,7 +76,7 @@ describe('socket addresses as bytes', () => {
     ['a flow too large', AF_INET6, ['::1', 1, 0x100000], 'ValueError', /flowinfo/],
     ['an array for a path', AF_UNIX, ['x', 1], 'TypeError', /path .* not an array/],
     ['a path with NUL', AF_UNIX, 'a\0b', 'ValueError', /NUL/],
-    ['a path too long', AF_UNIX, 'x'.repeat(108), 'ValueError', /107 bytes, this one has 108/],
+    ['a path too long', AF_UNIX, 'x'.repeat(108), 'OSError', /107 bytes, this one has 108/],
     ['an unknown family', 17, [], 'ValueError', /family 17/],
   ])('%s is refused', (_title, family, address, name, message) => {
     const error = thrown(() => encode(family, address));

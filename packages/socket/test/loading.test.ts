@@ -32,6 +32,19 @@ describe('loading', () => {
     expect(stdout).toMatch(/false\n$/);
   });
 
+  test.each([
+    ['linux', 10, 17],
+    ['darwin', 30, undefined],
+    ['freebsd', 28, undefined],
+    ['win32', 10, 17],
+  ])('the constants of %s', async (platform, inet6, peercred) => {
+    const { stdout, stderr, status } = await run(`
+      Object.defineProperty(process, 'platform', { value: '${platform}' });
+      const { AF_INET6, SO_PEERCRED } = require('@tsyncio/socket');
+      console.log(AF_INET6, SO_PEERCRED);`);
+    expect({ stdout, stderr, status }).toEqual({ stdout: `${inet6} ${peercred}\n`, stderr: '', status: 0 });
+  });
+
   test('an open poll does not keep the process alive, and is closed at its end', async () => {
     const { stdout, stderr, status, signal } = await run(`
       const { socketpair } = require('@tsyncio/socket');

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { closeSync, mkdtempSync, openSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { runInNewContext } from 'node:vm';
 
 import {
   AF_INET,
@@ -191,7 +192,59 @@ describe('non-blocking', () => {
   });
 });
 
+/** An array made in a realm of its own; the types of this one do not know all of its memories. */
+function evaluated(text: string): Uint8Array {
+  return runInNewContext(text) as Uint8Array;
+}
+
 describe('sending and receiving', () => {
+  test('nothing at all: sent, received into nothing, asked for nothing', () => {
+    const [a, b] = socketpair(AF_UNIX, SOCK_STREAM, 0, { nonblocking: true });
+    expect(a.send(Buffer.alloc(0))).toBe(0);
+    expect(thrown(() => b.recv(1))).toMatchObject({ code: 'EAGAIN' });
+    a.send(Buffer.from('abc'));
+    expect(b.recv(0)).toHaveLength(0);
+    expect(b.recvInto(Buffer.alloc(0))).toBe(0);
+    expect(b.recv(10).toString()).toBe('abc');
+    a.close();
+    expect(b.recv(0)).toHaveLength(0);
+    b.close();
+  });
+
+  test.each<[string, () => Uint8Array]>([
+    ['small arrays, which live on the heap of JavaScript', () => new Uint8Array([1, 2, 3])],
+    ['the middle of a buffer', () => Buffer.from([0, 1, 2, 3, 4]).subarray(1, 4)],
+    ['shared memory', () => new Uint8Array(new SharedArrayBuffer(5), 1, 3)],
+    ['memory of WebAssembly', () => evaluated('new Uint8Array(new WebAssembly.Memory({ initial: 1 }).buffer, 7, 3)')],
+    ['resizable memory', () => evaluated('new Uint8Array(new ArrayBuffer(3, { maxByteLength: 8 }))')],
+    ['an array of another realm', () => evaluated('new Uint8Array(3)')],
+  ])('from and into %s', (_title, make) => {
+    const [a, b] = socketpair();
+    const [from, into, second] = [make(), make(), make()];
+    from.set([1, 2, 3]);
+    expect(a.send(from)).toBe(3);
+    expect(b.recvInto(into)).toBe(3);
+    expect([...into]).toEqual([1, 2, 3]);
+    expect(a.sendmsg([from, from])).toBe(6);
+    expect(b.recvfromInto(second)).toEqual([3, null]);
+    expect([...second]).toEqual([1, 2, 3]);
+    expect([...b.recv(9)]).toEqual([1, 2, 3]);
+    a.close();
+    b.close();
+  });
+
+  test('memory that was transferred away is empty', () => {
+    const [a, b] = socketpair(AF_UNIX, SOCK_STREAM, 0, { nonblocking: true });
+    const gone = new Uint8Array(8);
+    structuredClone(gone.buffer, { transfer: [gone.buffer] });
+    expect([a.send(gone), a.sendmsg([gone])]).toEqual([0, 0]);
+    a.send(Buffer.from('x'));
+    expect(b.recvInto(gone)).toBe(0);
+    expect(b.recv(1).toString()).toBe('x');
+    a.close();
+    b.close();
+  });
+
   test('recvInto fills the start of the buffer and leaves the rest', () => {
     const [a, b] = socketpair();
     a.send(Buffer.from('abcdef'));

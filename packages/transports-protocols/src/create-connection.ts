@@ -5,9 +5,9 @@ import { AF_UNSPEC, SOCK_STREAM, Socket, type ConnectIo, type StreamIo } from '@
 import { endpointArguments } from './endpoint-arguments.js';
 import type { StreamProtocol } from './protocol.js';
 import { checkFactory, type ProtocolFactory } from './protocol-factory.js';
+import { openTransport } from './open-transport.js';
 import { streamAddresses, type StreamAddress } from './stream-address.js';
 import { checkStreamSocket, discardSocket } from './stream-socket.js';
-import { StreamTransport } from './stream-transport.js';
 import type { Transport } from './transport.js';
 
 /** The options of {@link createConnection}. */
@@ -85,32 +85,6 @@ function* connection<P extends StreamProtocol>(
   const pair = yield* openTransport(loop, factory, socket, socket !== sock);
   if (loop.getDebug()) logger.debug(`${repr(socket)} connected to ${host}:${port}: ${repr(pair)}`);
   return pair;
-}
-
-/** Protocol and transport for a connected socket. */
-function* openTransport<P extends StreamProtocol>(
-  loop: TaskLoop<StreamIo>,
-  factory: ProtocolFactory<P>,
-  socket: Socket,
-  isOurs: boolean,
-): Generator<unknown, [StreamTransport, P], unknown> {
-  const waiter = loop.createFuture<void>();
-  let protocol: P;
-  let transport: StreamTransport;
-  try {
-    protocol = factory();
-    transport = new StreamTransport(loop, socket, protocol, { waiter });
-  } catch (error) {
-    if (isOurs) discardSocket(socket);
-    throw error;
-  }
-  try {
-    yield* waiter;
-  } catch (error) {
-    transport.close();
-    throw error;
-  }
-  return [transport, protocol];
 }
 
 /** Tries the addresses one after the other. */

@@ -4,15 +4,19 @@
  * @packageDocumentation
  */
 export { createConnection, type ConnectionOptions } from './create-connection.js';
-export { endpointArguments, type EndpointArguments } from './endpoint-arguments.js';
+export { connectAcceptedSocket } from './connect-accepted-socket.js';
+export { checkUnixSocket, createUnixConnection, type UnixConnectionOptions } from './create-unix-connection.js';
+export { checkOptions, endpointArguments, type EndpointArguments } from './endpoint-arguments.js';
 export { FlowControlledTransport } from './flow-control.js';
 export { checkFactory, type ProtocolFactory } from './protocol-factory.js';
 export {
   BaseProtocol,
   BufferedProtocol,
+  DatagramProtocol,
   Protocol,
   type BaseProtocolCallbacks,
   type BufferedProtocolCallbacks,
+  type DatagramProtocolCallbacks,
   type ProtocolCallbacks,
   type StreamProtocol,
 } from './protocol.js';
@@ -22,9 +26,11 @@ export { StreamTransport, type StreamTransportOptions, type TransportOwner } fro
 export { TransportSocket } from './transport-socket.js';
 export {
   BaseTransport,
+  DatagramTransport,
   ReadTransport,
   Transport,
   WriteTransport,
   type ExtraInfo,
   type WriteBufferLimits,
 } from './transport.js';
+export { checkUnixPath, removeStaleSocket, type UnixPath } from './unix-path.js';

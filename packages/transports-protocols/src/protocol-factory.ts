@@ -6,7 +6,7 @@ import type { StreamProtocol } from './protocol.js';
 export type ProtocolFactory<P extends StreamProtocol = StreamProtocol> = () => P;
 
 /** @throws TypeError unless `factory` is a function. Internal. */
-export function checkFactory(method: string, factory: unknown): asserts factory is ProtocolFactory {
+export function checkFactory(method: string, factory: unknown): void {
   if (typeof factory === 'function') return;
   throw new TypeError(`${method}: protocolFactory must be a function, got ${repr(factory)}`);
 }

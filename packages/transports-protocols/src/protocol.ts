@@ -1,6 +1,7 @@
 import { brand, hasBrand } from '@tsyncio/core';
+import type { Address } from '@tsyncio/socket';
 
-import type { BaseTransport, Transport } from './transport.js';
+import type { BaseTransport, DatagramTransport, Transport } from './transport.js';
 
 /**
  * What a transport of any kind calls. Every member is optional: a plain object with some of them is a protocol.
@@ -57,6 +58,22 @@ export interface BufferedProtocolCallbacks extends BaseProtocolCallbacks<Transpo
   bufferUpdated?(nbytes: number): unknown;
   /** As {@link ProtocolCallbacks.eofReceived}. */
   eofReceived?(): unknown;
+}
+
+/** The callbacks of a datagram protocol. */
+export interface DatagramProtocolCallbacks extends BaseProtocolCallbacks<DatagramTransport> {
+  /**
+   * A datagram arrived. asyncio: `datagram_received`.
+   *
+   * @param data - The whole of it, perhaps empty; belongs to the receiver.
+   * @param address - Who sent it; null for a Unix socket without a name.
+   */
+  datagramReceived?(data: Buffer, address: Address | null): unknown;
+  /**
+   * Sending or receiving failed, for example `ECONNREFUSED` because nobody listens there. The transport goes on. asyncio:
+   * `error_received`.
+   */
+  errorReceived?(error: Error): unknown;
 }
 
 /** Whatever serves a stream transport as its protocol. */
@@ -130,6 +147,24 @@ export class BufferedProtocol extends BaseProtocol implements BufferedProtocolCa
   }
   /** See {@link ProtocolCallbacks.eofReceived}. */
   eofReceived(): unknown {
+    return undefined;
+  }
+}
+
+/** Base for datagram protocols: override what is needed. asyncio: `asyncio.DatagramProtocol`. */
+export class DatagramProtocol extends BaseProtocol implements DatagramProtocolCallbacks {
+  static {
+    brand(this.prototype, 'DatagramProtocol');
+  }
+  override connectionMade(_transport: DatagramTransport): unknown {
+    return undefined;
+  }
+  /** See {@link DatagramProtocolCallbacks.datagramReceived}. */
+  datagramReceived(_data: Buffer, _address: Address | null): unknown {
+    return undefined;
+  }
+  /** See {@link DatagramProtocolCallbacks.errorReceived}. */
+  errorReceived(_error: Error): unknown {
     return undefined;
   }
 }

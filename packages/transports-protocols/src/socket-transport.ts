@@ -53,7 +53,7 @@ export abstract class SocketTransport<P extends AnyProtocol> extends FlowControl
   protected begin(waiter: Future<void> | null): void {
     const { loop, protocol } = this;
     const connectionMade = protocol!.connectionMade?.bind(protocol);
-    if (connectionMade !== undefined) loop.enqueue(new Handle(connectionMade, [this as never], loop));
+    if (connectionMade !== undefined) loop.enqueue(new Handle(connectionMade, [this], loop));
     loop.enqueue(new Beginning(this, waiter));
   }
 
@@ -142,6 +142,17 @@ export abstract class SocketTransport<P extends AnyProtocol> extends FlowControl
 
   /** The connection is lost and `connectionLost` has returned. */
   protected ended(): void {}
+
+  /** For `toString`: the state, and what the descriptor is watched for. */
+  protected describe(isReading: boolean): string {
+    const { fd } = this.channel;
+    const state = fd < 0 ? ' closed' : this.closing ? ' closing' : '';
+    if (this.loop.isClosed()) return `<${this.constructor.name}${state} fd=${fd}>`;
+    const reading = isReading ? 'polling' : 'idle';
+    const writing = this.hasOutput() ? 'polling' : 'idle';
+    const size = this.getWriteBufferSize();
+    return `<${this.constructor.name}${state} fd=${fd} read=${reading} write=<${writing}, bufsize=${size}>>`;
+  }
 
   /** A write to a lost connection. */
   protected ignoreWrite(): void {

@@ -269,13 +269,7 @@ export class StreamTransport extends SocketTransport<StreamProtocol> implements 
 
   /** `<StreamTransport fd=7 read=polling write=<idle, bufsize=0>>`, also with `closing` or `closed`. */
   override toString(): string {
-    const { fd } = this.channel;
-    const state = fd < 0 ? ' closed' : this.closing ? ' closing' : '';
-    if (this.loop.isClosed()) return `<${this.constructor.name}${state} fd=${fd}>`;
-    const reading = this.isReading() ? 'polling' : 'idle';
-    const writing = this.hasOutput() ? 'polling' : 'idle';
-    const size = this.getWriteBufferSize();
-    return `<${this.constructor.name}${state} fd=${fd} read=${reading} write=<${writing}, bufsize=${size}>>`;
+    return this.describe(this.isReading());
   }
 
   // ---- Private --------------------------------------------------------------------------------------------------------------

@@ -1,5 +1,5 @@
 import { brand, NotImplementedError } from '@tsyncio/core';
-import type { Address } from '@tsyncio/socket';
+import type { Address, AddressLike } from '@tsyncio/socket';
 
 import type { BaseProtocolCallbacks } from './protocol.js';
 import type { TransportSocket } from './transport-socket.js';
@@ -153,6 +153,46 @@ export class WriteTransport extends BaseTransport {
   }
 
   /** Closes at once: what is buffered is lost. `connectionLost(null)` is called. asyncio: `abort`. */
+  abort(): void {
+    refuse('abort');
+  }
+}
+
+/** A transport of datagrams: what `createDatagramEndpoint` gives. asyncio: `asyncio.DatagramTransport`. */
+export class DatagramTransport extends BaseTransport {
+  static {
+    brand(this.prototype, 'DatagramTransport');
+  }
+
+  /**
+   * Sends one datagram, or queues it if the kernel has no room. Never waits; what the network refuses goes to the protocol's `errorReceived`.
+   * asyncio: `sendto`.
+   *
+   * @param data - May be empty. Belongs to the caller again when the call returns.
+   * @param address - The receiver; left out (or null) on an endpoint with a remote address.
+   * @throws TypeError if `data` is no Uint8Array, or there is no address. ValueError for another address than that of the endpoint.
+   *   TypeError, ValueError or GaiError for what is no address of the socket's family; names are not looked up here.
+   */
+  sendto(_data: Uint8Array, _address?: AddressLike | null): void {
+    refuse('sendto');
+  }
+
+  /** As {@link WriteTransport.setWriteBufferLimits}. */
+  setWriteBufferLimits(_limits?: WriteBufferLimits): void {
+    refuse('setWriteBufferLimits');
+  }
+
+  /** Bytes that wait to be handed to the kernel: the sum over the queued datagrams. asyncio: `get_write_buffer_size`. */
+  getWriteBufferSize(): number {
+    return refuse('getWriteBufferSize');
+  }
+
+  /** As {@link WriteTransport.getWriteBufferLimits}. */
+  getWriteBufferLimits(): readonly [low: number, high: number] {
+    return refuse('getWriteBufferLimits');
+  }
+
+  /** Closes at once: what is queued is lost. `connectionLost(null)` is called. asyncio: `abort`. */
   abort(): void {
     refuse('abort');
   }

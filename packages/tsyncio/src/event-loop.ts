@@ -1,26 +1,49 @@
 import { TaskLoop, type Operation } from '@tsyncio/futures-tasks';
-import { createServer, type Hosts, type Server, type ServerOptions } from '@tsyncio/server';
+import {
+  createServer,
+  createUnixServer,
+  type Hosts,
+  type Server,
+  type ServerOptions,
+  type UnixServerOptions,
+} from '@tsyncio/server';
 import {
   addReader,
   addWriter,
   removeReader,
   removeWriter,
+  sockAccept,
+  sockConnect,
+  sockRecv,
+  sockRecvfrom,
+  sockRecvfromInto,
+  sockRecvInto,
+  sockSendall,
+  sockSendto,
   type AcceptIo,
+  type Address,
+  type AddressLike,
   type ConnectIo,
+  type DatagramIo,
   type FileDescriptorLike,
+  type Socket,
   type StreamIo,
   type WatchIo,
 } from '@tsyncio/socket';
 import {
+  connectAcceptedSocket,
   createConnection,
+  createUnixConnection,
   type ConnectionOptions,
   type ProtocolFactory,
   type StreamProtocol,
   type Transport,
+  type UnixConnectionOptions,
+  type UnixPath,
 } from '@tsyncio/transports-protocols';
 
 /** All that a backend must offer for the methods of {@link EventLoop}. */
-export type LoopIo = StreamIo & AcceptIo & ConnectIo & WatchIo;
+export type LoopIo = StreamIo & DatagramIo & AcceptIo & ConnectIo & WatchIo;
 
 type Callback<A extends unknown[]> = (...args: A) => unknown;
 
@@ -71,6 +94,44 @@ export class EventLoop<B extends LoopIo = LoopIo> extends TaskLoop<B> {
   }
 
   /**
+   * Connects to a Unix-domain server, or takes a connected socket. asyncio: `create_unix_connection`. See `createUnixConnection` of
+   * `@tsyncio/transports-protocols` for options and errors.
+   *
+   * @example
+   * const [transport, protocol] = await loop.createUnixConnection(() => new Chat(), '/run/chat.sock');
+   */
+  createUnixConnection<P extends StreamProtocol>(
+    protocolFactory: ProtocolFactory<P>,
+    path: UnixPath | null,
+    options?: UnixConnectionOptions,
+  ): Operation<[Transport, P]> {
+    return createUnixConnection(this, protocolFactory, path, options);
+  }
+
+  /**
+   * Starts a server on a Unix-domain socket. asyncio: `create_unix_server`. See `createUnixServer` of `@tsyncio/server` for options and
+   * errors.
+   *
+   * @example
+   * await using server = await loop.createUnixServer(() => new Echo(), '/run/echo.sock');
+   */
+  createUnixServer(
+    protocolFactory: ProtocolFactory,
+    path: UnixPath | null,
+    options?: UnixServerOptions,
+  ): Operation<Server> {
+    return createUnixServer(this, protocolFactory, path, options);
+  }
+
+  /** Makes a transport of a connection that was accepted outside of the loop. asyncio: `connect_accepted_socket`. */
+  connectAcceptedSocket<P extends StreamProtocol>(
+    protocolFactory: ProtocolFactory<P>,
+    sock: Socket,
+  ): Operation<[Transport, P]> {
+    return connectAcceptedSocket(this, protocolFactory, sock);
+  }
+
+  /**
    * Calls `callback(...args)` once per iteration while `file` is readable. asyncio: `add_reader`.
    *
    * @param file - A descriptor, or anything with `fileno()` or `fd`; it stays the caller's.
@@ -93,5 +154,48 @@ export class EventLoop<B extends LoopIo = LoopIo> extends TaskLoop<B> {
   /** Ends {@link addWriter}. asyncio: `remove_writer`. @returns Whether there was one. */
   removeWriter(file: FileDescriptorLike): boolean {
     return removeWriter(this, file);
+  }
+
+  /**
+   * Receives up to `nbytes` bytes, as soon as there are some; empty at the end of the stream. asyncio: `sock_recv`. This and the following
+   * methods are for non-blocking sockets; see the functions of `@tsyncio/socket` for errors and cancellation.
+   */
+  sockRecv(sock: Socket, nbytes: number): Operation<Buffer> {
+    return sockRecv(this, sock, nbytes);
+  }
+
+  /** As {@link sockRecv}, into the start of `buffer`. asyncio: `sock_recv_into`. @returns How many bytes. */
+  sockRecvInto(sock: Socket, buffer: Uint8Array): Operation<number> {
+    return sockRecvInto(this, sock, buffer);
+  }
+
+  /** Receives one datagram, and its sender. asyncio (3.11): `sock_recvfrom`. */
+  sockRecvfrom(sock: Socket, bufsize: number): Operation<[Buffer, Address | null]> {
+    return sockRecvfrom(this, sock, bufsize);
+  }
+
+  /** As {@link sockRecvfrom}, into the start of `buffer`. asyncio (3.11): `sock_recvfrom_into`. */
+  sockRecvfromInto(sock: Socket, buffer: Uint8Array, nbytes?: number): Operation<[number, Address | null]> {
+    return sockRecvfromInto(this, sock, buffer, nbytes);
+  }
+
+  /** Sends all of `data`; done when the kernel has taken it. asyncio: `sock_sendall`. */
+  sockSendall(sock: Socket, data: Uint8Array): Operation<void> {
+    return sockSendall(this, sock, data);
+  }
+
+  /** Sends one datagram. asyncio (3.11): `sock_sendto`. @returns How many bytes. */
+  sockSendto(sock: Socket, data: Uint8Array, address: AddressLike): Operation<number> {
+    return sockSendto(this, sock, data, address);
+  }
+
+  /** Connects a socket; a host name is looked up for its family. asyncio: `sock_connect`. */
+  sockConnect(sock: Socket, address: AddressLike): Operation<void> {
+    return sockConnect(this, sock, address);
+  }
+
+  /** Takes the next connection of a listening socket: a non-blocking socket that is yours, and its peer. asyncio: `sock_accept`. */
+  sockAccept(sock: Socket): Operation<[Socket, Address]> {
+    return sockAccept(this, sock);
   }
 }

@@ -114,23 +114,30 @@ export {
   type RunOptions,
 } from '@tsyncio/policy';
 export {
+  BaseSelector,
   DefaultSelector,
   EVENT_READ,
   EVENT_WRITE,
   EpollSelector,
+  KqueueSelector,
+  PollSelector,
+  SelectSelector,
   SelectorIo,
   SelectorKey,
   type Selector,
   type SelectorEvent,
   type SelectorMap,
 } from '@tsyncio/selector-io';
-export { AbstractServer, Server, type Hosts, type ServerOptions } from '@tsyncio/server';
-export { Socket, socketpair } from '@tsyncio/socket';
+export { AbstractServer, Server, type Hosts, type ServerOptions, type UnixServerOptions } from '@tsyncio/server';
+export * from './socket-constants.js';
+export { CMSG_LEN, CMSG_SPACE, Socket, recvFds, sendFds, setDescriptorDebug, socketpair } from '@tsyncio/socket';
 export type {
   AcceptIo,
   Address,
   AddressLike,
+  AncillaryMessage,
   ConnectIo,
+  DatagramIo,
   FileDescriptorLike,
   SocketOptions,
   StreamIo,
@@ -140,6 +147,8 @@ export {
   BaseProtocol,
   BaseTransport,
   BufferedProtocol,
+  DatagramProtocol,
+  DatagramTransport,
   Protocol,
   ReadTransport,
   Transport,
@@ -148,9 +157,12 @@ export {
   type BaseProtocolCallbacks,
   type BufferedProtocolCallbacks,
   type ConnectionOptions,
+  type DatagramProtocolCallbacks,
   type ProtocolCallbacks,
   type ProtocolFactory,
   type StreamProtocol,
+  type UnixConnectionOptions,
+  type UnixPath,
   type WriteBufferLimits,
 } from '@tsyncio/transports-protocols';
 export { DefaultEventLoopPolicy } from './default-policy.js';

@@ -1,4 +1,5 @@
 import { replacePolicy } from '@tsyncio/core';
+import * as socket from '@tsyncio/socket';
 import * as tsyncio from 'tsyncio';
 
 const {
@@ -73,4 +74,11 @@ test('LOOP-RUN-23 the repr of a loop shows its class and state', () => {
   expect(String(loop)).toBe('<SelectorEventLoop running=false closed=false debug=false>');
   loop.close();
   expect(String(loop)).toBe('<SelectorEventLoop running=false closed=true debug=false>');
+});
+
+test('the constants of the socket package are all here', () => {
+  const isConstant = (name: string): boolean => /^[A-Z][A-Z0-9]*_[A-Z0-9_]+$/.test(name) && !name.startsWith('CMSG_');
+  const names = Object.keys(socket).filter(isConstant);
+  expect(names.length).toBeGreaterThan(100);
+  expect(Object.keys(tsyncio)).toEqual(expect.arrayContaining(names));
 });

@@ -8,3 +8,8 @@ export async function iterations<B extends IoBackend>(loop: TaskLoop<B>, n: numb
     await loop.runForever();
   }
 }
+
+/** How often Node's own loop has gone round: tells a thread that sleeps from one that spins. */
+export function turnsOfNode(): number {
+  return performance.nodeTiming.uvMetricsInfo.loopCount;
+}

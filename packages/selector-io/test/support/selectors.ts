@@ -1,5 +1,5 @@
 import { TaskLoop } from '@tsyncio/futures-tasks';
-import { EpollSelector, type Selector, SelectorIo } from '@tsyncio/selector-io';
+import { EpollSelector, PollSelector, type Selector, SelectorIo, SelectSelector } from '@tsyncio/selector-io';
 
 /** Makes a loop over a fresh selector. */
 export type MakeLoop = () => TaskLoop<SelectorIo>;
@@ -7,6 +7,8 @@ export type MakeLoop = () => TaskLoop<SelectorIo>;
 /** The selectors that this machine can run, by name. */
 export const selectors: readonly (readonly [name: string, make: () => Selector])[] = [
   ['EpollSelector', () => new EpollSelector()],
+  ['PollSelector', () => new PollSelector()],
+  ['SelectSelector', () => new SelectSelector()],
 ];
 
 /** The tests that `body` declares, in a block for each selector. */

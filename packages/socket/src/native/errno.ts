@@ -42,3 +42,8 @@ export function systemError(negated: number, syscall: string, address?: Address)
 export function closedError(syscall: string): OSError {
   return osError({ code: 'EBADF', errno: -E.EBADF, syscall, message: `${syscall} EBADF: the socket is closed` });
 }
+
+/** What a call about a closed file throws: as {@link closedError}. */
+export function closedFileError(syscall: string): OSError {
+  return osError({ code: 'EBADF', errno: -E.EBADF, syscall, message: `${syscall} EBADF: the file is closed` });
+}

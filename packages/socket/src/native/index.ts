@@ -2,15 +2,25 @@
  * The boundary to the operating system: every foreign function, struct layout and number of the project is under this folder,
  * one sub-folder for each system. Internal: the sibling packages use it, and a change here is a breaking change for them.
  */
-export { EV_ADD, EV_DELETE, EVFILT_READ, EVFILT_WRITE, type KernelQueue, Kqueue, requireKqueue } from './bsd/kqueue.js';
 export { BlockPool } from './block-pool.js';
+export {
+  EV_ADD,
+  EV_DELETE,
+  EVFILT_READ,
+  EVFILT_WRITE,
+  hasKqueue,
+  type KernelQueue,
+  Kqueue,
+  requireKqueue,
+} from './bsd/kqueue.js';
 export { DescriptorPoll } from './descriptor-poll.js';
 export { E, systemError } from './errno.js';
 export { addressOf } from './koffi.js';
-export { EPOLLIN, EPOLLOUT } from './linux/abi.js';
+export { EPOLLET, EPOLLIN, EPOLLOUT } from './linux/abi.js';
 export { Epoll } from './linux/epoll.js';
 export { requireLinux, systemCalls, WOULD_BLOCK } from './platform.js';
 export * from './openssl/index.js';
 export { POLLIN, PollList, POLLOUT } from './posix/poll.js';
+export { fileCalls } from './posix/sendfile.js';
 export { DescriptorSets, FD_SETSIZE } from './posix/select.js';
 export { GATHER_MAX, type SystemCalls } from './system-calls.js';

@@ -9,7 +9,7 @@ import {
 
 import { kindOf } from '../arguments.js';
 import type { Socket } from '../socket.js';
-import { type Direction, ready, type SockLoop } from './wait-ready.js';
+import { type Direction, type SockLoop, waitReady } from './wait-ready.js';
 
 /** One try of an operation. Null: it would block. (No operation here has null as its result.) */
 export type Attempt<T> = () => T | null;
@@ -40,7 +40,7 @@ export function sockOperation<T>(
 /** Somebody else may have been quicker than the one who was woken: then it waits again. */
 function* repeated<T>(loop: SockLoop, sock: Socket, direction: Direction, attempt: Attempt<T>): CoroutineGenerator<T> {
   for (;;) {
-    yield* ready(loop, sock, direction);
+    yield* waitReady(loop, sock, direction);
     const result = attempt();
     if (result !== null) return result;
   }
@@ -54,7 +54,7 @@ function* repeated<T>(loop: SockLoop, sock: Socket, direction: Direction, attemp
  */
 export function checkSocket(loop: SockLoop, sock: Socket): void {
   if (loop.isClosed()) throw new RuntimeError('Event loop is closed');
-  if (!hasBrand(sock, 'Socket')) throw new TypeError(`sock must be a Socket, not ${describe(sock)}`);
+  if (!hasBrand(sock, 'Socket')) throw new TypeError(`sock must be a Socket of @tsyncio/socket, not ${describe(sock)}`);
   if (loop.getDebug() && sock.getblocking()) throw new ValueError('the socket must be non-blocking');
 }
 

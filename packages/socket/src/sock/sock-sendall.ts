@@ -1,4 +1,4 @@
-import { Handle, ValueError } from '@tsyncio/core';
+import { ValueError } from '@tsyncio/core';
 import {
   type CoroutineGenerator,
   failedOperation,
@@ -12,7 +12,7 @@ import { systemCalls } from '../native/platform.js';
 import type { Socket } from '../socket.js';
 import { checkSocket } from './sock-operation.js';
 import { countOf, openDescriptor } from './sock-recv.js';
-import type { SockLoop } from './wait-ready.js';
+import { repeatWhenReady, type SockLoop } from './wait-ready.js';
 
 /**
  * Sends all of `data`. asyncio: `loop.sock_sendall`.
@@ -36,37 +36,14 @@ export function sockSendall(loop: SockLoop, sock: Socket, data: Uint8Array): Ope
   return operation(loop, rest(loop, sock, data, sent));
 }
 
-/**
- * Sends in the callback of the writer, as asyncio does, and not in the step of the awaiter: what was sent is sent, cancelled or not, and a
- * piece costs one iteration in place of two.
- */
-function* rest(loop: SockLoop, sock: Socket, data: Uint8Array, sent: number): CoroutineGenerator<void> {
-  const { backend } = loop;
-  const done = loop.createFuture<void>();
+/** Sends in the callback of the writer, as asyncio does, and not in the step of the awaiter. */
+function rest(loop: SockLoop, sock: Socket, data: Uint8Array, sent: number): CoroutineGenerator<void> {
   const total = data.length;
-  const handle = new Handle(
-    () => {
-      if (done.done()) return;
-      try {
-        if (data.length !== total) throw new ValueError('data changed its length while it was being sent');
-        sent += send(sock, data.subarray(sent)) ?? 0;
-        if (sent < total) return;
-        backend.removeWriter(sock);
-        done.setResult();
-      } catch (error) {
-        done.setException(error);
-      }
-    },
-    [],
-    loop,
-  );
-  backend.addWriter(sock, handle);
-  try {
-    yield* done;
-  } finally {
-    // Unless somebody else has registered it in the meantime.
-    if (!handle.cancelled()) backend.removeWriter(sock);
-  }
+  return repeatWhenReady(loop, sock, 'writable', () => {
+    if (data.length !== total) throw new ValueError('data changed its length while it was being sent');
+    sent += send(sock, data.subarray(sent)) ?? 0;
+    return sent >= total;
+  });
 }
 
 /** How many bytes the kernel took, or null if it would block. */

@@ -114,8 +114,8 @@ export class Kqueue implements KernelQueue {
   constructor(fail: (negated: number) => Error) {
     const libc = koffi().load(null);
     const pointer = 'uintptr_t';
-    this.kevent = libc.func('kevent', 'int', ['int', pointer, 'int', pointer, 'int', pointer]) as unknown as Kevent;
-    this.closeDescriptor = libc.func('close', 'int', ['int']) as unknown as (fd: number) => number;
+    this.kevent = libc.func('kevent', 'int', ['int', pointer, 'int', pointer, 'int', pointer]);
+    this.closeDescriptor = libc.func('close', 'int', ['int']);
     const fd = (libc.func('kqueue', 'int', []) as unknown as () => number)();
     if (fd < 0) throw fail(-this.errno[0]!);
     this.fd = fd;

@@ -159,9 +159,7 @@ export class PosixCalls implements SystemCalls {
   }
 
   receivedFrom(): Address | null {
-    const { bytes, length } = this.scratch;
-    if (length === 0) return null;
-    const address = decodeAddress(bytes, length, this.abi);
+    const address = decodeAddress(this.scratch.bytes, this.scratch.length, this.abi);
     return address === '' ? null : address;
   }
 

@@ -13,7 +13,7 @@ type Poll = (fds: number, count: number, timeoutMs: number) => number;
 
 function declarePoll(): Poll {
   requirePosix('PollSelector');
-  return koffi().load(null).func('poll', 'int', ['uintptr_t', 'size_t', 'int']) as unknown as Poll;
+  return koffi().load(null).func('poll', 'int', ['uintptr_t', 'size_t', 'int']);
 }
 
 /**
@@ -43,7 +43,6 @@ export class PollList {
     if (index === this.capacity) this.grow();
     this.ints[2 * index] = fd;
     this.shorts[4 * index + 2] = interest;
-    this.shorts[4 * index + 3] = 0;
     this.indices.set(fd, index);
   }
 

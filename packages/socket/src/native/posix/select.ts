@@ -20,7 +20,7 @@ function declareSelect(): Select {
   requirePosix('SelectSelector');
   const pointer = 'uintptr_t';
   const select = koffi().load(null).func('select', 'int', ['int', pointer, pointer, pointer, pointer]);
-  return select as unknown as Select;
+  return select;
 }
 
 /**

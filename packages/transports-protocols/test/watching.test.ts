@@ -1,0 +1,54 @@
+import { TaskLoop } from '@tsyncio/futures-tasks';
+import {
+  addReader,
+  addWriter,
+  EpollSelector,
+  PollSelector,
+  removeReader,
+  removeWriter,
+  SelectorIo,
+  SelectSelector,
+} from '@tsyncio/selector-io';
+import { leakAudit, recordExceptions } from '@tsyncio/test-support';
+
+import { open, Recorder } from './support/recorder.js';
+import { iterations, pair } from './support/world.js';
+
+leakAudit();
+
+test.each([
+  ['EpollSelector', EpollSelector],
+  ['PollSelector', PollSelector],
+  ['SelectSelector', SelectSelector],
+])(
+  'READER-08 the descriptor of a transport is refused to readers and writers until it closes, on %s',
+  async (_name, Selector) => {
+    const loop = new TaskLoop({ backend: new SelectorIo(new Selector()) });
+    const reports = recordExceptions(loop);
+    await loop.runUntilComplete(async () => {
+      const [ours, peer] = pair();
+      const protocol = new Recorder(loop);
+      const transport = await open(loop, ours, protocol);
+      const fd = ours.fileno();
+      for (const file of [fd, ours]) {
+        for (const call of [addReader, addWriter, removeReader, removeWriter]) {
+          expect(() => call(loop, file, () => undefined)).toThrow(
+            expect.objectContaining({ name: 'RuntimeError', message: `descriptor ${fd} is used by a transport` }),
+          );
+        }
+      }
+      peer.send(Buffer.from('undisturbed'));
+      await protocol.bytes(11);
+      transport.close();
+      expect([removeReader(loop, fd), removeWriter(loop, fd)]).toEqual([false, false]);
+      addReader(loop, fd, () => undefined);
+      expect(removeReader(loop, fd)).toBe(true);
+      await protocol.lost;
+      await iterations(1);
+      expect([loop.backend.active, ours.closed]).toEqual([false, true]);
+      peer.close();
+    });
+    loop.close();
+    expect(reports).toEqual([]);
+  },
+);
