@@ -16,8 +16,11 @@ import {
   checkStreamSocket,
   discardSocket,
   endpointArguments,
+  SERVER_TLS_OPTIONS,
+  serverTls,
   streamAddresses,
   type ProtocolFactory,
+  type ServerTlsOptions,
   type StreamAddress,
 } from '@tsyncio/transports-protocols';
 
@@ -26,7 +29,7 @@ import { serve } from './serve.js';
 import { Server, type ServingLoop } from './server.js';
 
 /** The options of {@link createServer}. */
-export interface ServerOptions {
+export interface ServerOptions extends ServerTlsOptions {
   /** `AF_INET` or `AF_INET6`; default 0, which takes both. */
   readonly family?: number | undefined;
   /** Connections that may wait to be accepted, and how many are accepted in one iteration. Default 100. */
@@ -41,7 +44,7 @@ export interface ServerOptions {
   readonly sock?: Socket | null | undefined;
 }
 
-const OPTIONS = ['family', 'backlog', 'reuseAddress', 'reusePort', 'startServing', 'sock'];
+const OPTIONS = ['family', 'backlog', 'reuseAddress', 'reusePort', 'startServing', 'sock', ...SERVER_TLS_OPTIONS];
 
 /** Where a server listens: an IP literal, several, or null (or '') for all interfaces of this machine. */
 export type Hosts = string | null | Iterable<string | null>;
@@ -92,6 +95,7 @@ function* serving(
   const { host, port, options } = endpointArguments<Hosts, ServerOptions>('createServer', OPTIONS, rest);
   const { backlog = DEFAULT_BACKLOG, startServing = true, sock = null } = options;
   checkBacklog('createServer', backlog);
+  const tls = serverTls('createServer', options);
   let sockets: readonly Socket[];
   if (host === null && port === null) {
     checkStreamSocket('createServer', sock);
@@ -101,7 +105,7 @@ function* serving(
     if (sock !== null) throw new ValueError('host/port and sock can not be specified at the same time');
     sockets = bindAll(loop, addressesOf(host, port, options), options);
   }
-  return yield* serve(loop, new Server(loop, sockets, factory, backlog), startServing, sock === null);
+  return yield* serve(loop, new Server(loop, sockets, factory, backlog, tls), startServing, sock === null);
 }
 
 /** The addresses of all hosts, each once. */

@@ -8,21 +8,18 @@ import { checkFactory, type ProtocolFactory } from './protocol-factory.js';
 import { openTransport } from './open-transport.js';
 import { streamAddresses, type StreamAddress } from './stream-address.js';
 import { checkStreamSocket, discardSocket } from './stream-socket.js';
+import { CLIENT_TLS_OPTIONS, clientTls, type ClientTlsOptions } from './tls/tls-plan.js';
 import type { Transport } from './transport.js';
 
 /** The options of {@link createConnection}. */
-export interface ConnectionOptions {
+export interface ConnectionOptions extends ClientTlsOptions {
   /** `AF_INET` or `AF_INET6`; default 0, which takes both. */
   readonly family?: number | undefined;
   /** A connected stream socket to use in place of host and port. The transport owns it once the connection is made. */
   readonly sock?: Socket | null | undefined;
-  /** Only meaningful with TLS, which this version does not have: ValueError. */
-  readonly serverHostname?: string | null | undefined;
-  /** Only meaningful with TLS, which this version does not have: ValueError. */
-  readonly sslHandshakeTimeout?: number | null | undefined;
 }
 
-const OPTIONS = ['family', 'sock', 'serverHostname', 'sslHandshakeTimeout'];
+const OPTIONS = ['family', 'sock', ...CLIENT_TLS_OPTIONS];
 
 type ConnectingLoop = TaskLoop<StreamIo & ConnectIo>;
 
@@ -70,9 +67,8 @@ function* connection<P extends StreamProtocol>(
 ): Generator<unknown, [Transport, P], unknown> {
   checkFactory('createConnection', factory);
   const { host, port, options } = endpointArguments<string, ConnectionOptions>('createConnection', OPTIONS, rest);
-  const { family = AF_UNSPEC, sock = null, serverHostname = null, sslHandshakeTimeout = null } = options;
-  if (serverHostname !== null) throw new ValueError('serverHostname is only meaningful with ssl');
-  if (sslHandshakeTimeout !== null) throw new ValueError('sslHandshakeTimeout is only meaningful with ssl');
+  const { family = AF_UNSPEC, sock = null } = options;
+  const tls = clientTls('createConnection', options, host);
   let socket: Socket;
   if (host === null && port === null) {
     checkStreamSocket('createConnection', sock);
@@ -82,7 +78,7 @@ function* connection<P extends StreamProtocol>(
     if (sock !== null) throw new ValueError('host/port and sock can not be specified at the same time');
     socket = yield* connect(loop, streamAddresses(host, port, { method: 'createConnection', family, passive: false }));
   }
-  const pair = yield* openTransport(loop, factory, socket, socket !== sock);
+  const pair = yield* openTransport(loop, factory, socket, socket !== sock, tls);
   if (loop.getDebug()) logger.debug(`${repr(socket)} connected to ${host}:${port}: ${repr(pair)}`);
   return pair;
 }

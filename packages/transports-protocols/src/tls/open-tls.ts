@@ -3,16 +3,12 @@ import type { Address, Socket, StreamIo } from '@tsyncio/socket';
 
 import type { StreamProtocol } from '../protocol.js';
 import { StreamTransport, type TransportOwner } from '../stream-transport.js';
-import type { TlsSettings } from './options.js';
+import type { TlsPlan } from './tls-plan.js';
 import { TlsProtocol } from './tls-protocol.js';
 import type { TlsTransport } from './tls-transport.js';
 
 /** The options of {@link openTls}. */
-export interface OpenTlsOptions {
-  readonly settings: TlsSettings;
-  readonly serverHostname: string;
-  readonly handshakeTimeout: number;
-  readonly shutdownTimeout: number;
+export interface OpenTlsOptions extends TlsPlan {
   readonly waiter: Future<void>;
   readonly peername?: Address | undefined;
   readonly owner?: TransportOwner | undefined;

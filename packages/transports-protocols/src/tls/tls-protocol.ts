@@ -21,19 +21,12 @@ import type { TransportOwner } from '../stream-transport.js';
 import type { Transport } from '../transport.js';
 import { copyInto } from './copy-into.js';
 import { makeSession } from './make-session.js';
-import type { TlsSettings } from './options.js';
 import type { TlsSession, TlsSink } from './session.js';
+import type { TlsPlan } from './tls-plan.js';
 import { TlsTransport } from './tls-transport.js';
 
 /** How a {@link TlsProtocol} is made. */
-export interface TlsProtocolOptions {
-  readonly settings: TlsSettings;
-  /** Clients: the name to ask for and to check; '' for neither. */
-  readonly serverHostname: string;
-  /** Seconds. */
-  readonly handshakeTimeout: number;
-  /** Seconds. */
-  readonly shutdownTimeout: number;
+export interface TlsProtocolOptions extends TlsPlan {
   /** Completed when the handshake is over and `connectionMade` was called; or failed. */
   readonly waiter: Future<void>;
   /** False for `startTls`: the protocol knows its connection already. */
