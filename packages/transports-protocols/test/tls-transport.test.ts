@@ -397,7 +397,7 @@ eachEngine((engine) => {
       let damage = false;
       const relay = async (from: typeof ours, to: typeof ours): Promise<void> => {
         for (;;) {
-          let data: Buffer | null = null;
+          let data: Buffer | null;
           try {
             data = drain(from);
           } catch {
@@ -579,14 +579,14 @@ eachEngine((engine) => {
     inLoop(async (world) => {
       const events: string[] = [];
       class Slow extends Recorder {
-        override connectionMade(transport: Recorder['transport']): Promise<void> {
+        override connectionMade(transport: Recorder['transport']): unknown {
           super.connectionMade(transport);
           return (async () => {
             events.push('made');
             await Promise.resolve();
             await Promise.resolve();
             events.push('ready');
-          })() as never;
+          })();
         }
         override dataReceived(data: Buffer): unknown {
           events.push('data');

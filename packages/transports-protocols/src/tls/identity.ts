@@ -23,7 +23,7 @@ export function identityError(
     const error: unknown =
       check === null
         ? nodeTls().checkServerIdentity(hostname, new IdentityFields(certificate) as unknown as PeerCertificate)
-        : check(hostname, certificate.toLegacyObject() as PeerCertificate);
+        : check(hostname, certificate.toLegacyObject());
     return error === undefined || error === null ? null : tlsError(error);
   } catch (error) {
     return tlsError(error);

@@ -92,7 +92,7 @@ export class NodeSession implements TlsSession {
       rejectUnauthorized: verify === 'require',
       host: this.hostname,
       ...(name === null ? {} : { servername: name }),
-      ...(protocols === null ? {} : { ALPNProtocols: protocols as string[] }),
+      ...(protocols === null ? {} : { ALPNProtocols: protocols }),
       checkServerIdentity: (_host, certificate) => {
         if (this.hostname === '') return undefined;
         return (checkServerIdentity ?? nodeTls().checkServerIdentity)(this.hostname, certificate);

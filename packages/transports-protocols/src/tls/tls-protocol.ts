@@ -148,7 +148,7 @@ export class TlsProtocol implements BufferedProtocolCallbacks, TlsSink {
     }
     this.protocol = null;
     if (!waiter.done()) {
-      waiter.setException((reason ?? resetInHandshake()) as Error);
+      waiter.setException(reason ?? resetInHandshake());
     }
     options.owner?.detach(this.transport);
     return step;
@@ -185,7 +185,7 @@ export class TlsProtocol implements BufferedProtocolCallbacks, TlsSink {
         if (isExitError(error)) throw error;
         this.isMade = false;
         this.fail(error, 'Fatal error: protocol.connectionMade() call failed.');
-        if (!this.waiter.done()) this.waiter.setException(error as Error);
+        if (!this.waiter.done()) this.waiter.setException(error);
         return undefined;
       }
       if (isStep(step)) step = this.adopt(step, 'connectionMade');
