@@ -1,11 +1,13 @@
 import { createHash, X509Certificate } from 'node:crypto';
+import { Duplex } from 'node:stream';
+import { createSecureContext, TLSSocket, type SecureContext } from 'node:tls';
 
 import { leakAudit } from '@tsyncio/test-support';
 import { liveCount } from '@tsyncio/socket/native';
 
 import { ca, contextOf, identity, pem } from './support/certificates.js';
 import type { TlsOptions } from '../src/tls/options.js';
-import { connected, converse, eachEngine, ends, free, turns } from './support/memory-tls.js';
+import { connected, converse, eachEngine, End, ends, free, turns } from './support/memory-tls.js';
 
 leakAudit();
 
@@ -341,6 +343,63 @@ eachEngine((engine) => {
       expect(server.events.at(-1)).toBe(when);
       free(client, server);
     }
+  });
+});
+
+test('a peer without any certificate is nobody: anonymous ciphers do not pass', async () => {
+  const anonymous = { ciphers: 'aNULL:@SECLEVEL=0', maxVersion: 'TLSv1.2' } as const;
+  const server = new End(anonymous, null);
+  const client = new End({ ...anonymous, ca }, 'localhost');
+  await converse(client, server);
+  expect(client.events).toEqual(['ERR_TLS_PEER_WITHOUT_CERTIFICATE']);
+  free(client, server);
+  const [careless, again] = [new End({ ...anonymous, rejectUnauthorized: false }, 'x'), new End(anonymous, null)];
+  await converse(careless, again);
+  expect(careless.events).toEqual(['secure']);
+  free(careless, again);
+});
+
+test('a client that sends on and on while its name is being looked up', () => {
+  const server = new End({ ...identity('server'), SNICallback: () => undefined }, null);
+  const client = new End({ ca }, 'localhost');
+  server.receive(client.take());
+  for (let i = 0; i < 3; i++) server.receive(Buffer.alloc(16_000));
+  expect(server.events).toEqual([]);
+  for (let i = 0; i < 10; i++) server.receive(Buffer.alloc(16_000));
+  expect(server.events).toEqual(['EPROTO']);
+  free(client, server);
+});
+
+describe('a secure context that is given to Node in the middle', () => {
+  const give = (context: SecureContext): void => {
+    const bridge = new Duplex({ read: () => undefined, write: (_chunk, _encoding, done) => done() });
+    new TLSSocket(bridge, { secureContext: context }).destroy();
+  };
+
+  test('after the handshake: the tickets of a server reach no callback of Node', () => {
+    const context = createSecureContext({ ca });
+    const [server, client] = [new End(identity('server'), null), new End({ secureContext: context }, 'localhost')];
+    server.receive(client.take());
+    client.receive(server.take());
+    server.receive(client.take());
+    expect([client.events, server.events]).toEqual([['secure'], ['secure']]);
+    const tickets = server.take();
+    expect(tickets.length).toBeGreaterThan(100);
+    give(context);
+    server.session.write(Buffer.from('data'));
+    client.receive(tickets);
+    client.receive(server.take());
+    expect(client.received).toBe('data');
+    free(client, server);
+  });
+
+  test('before it is over: an error that says so', () => {
+    const context = contextOf('server');
+    const [server, client] = [new End({ secureContext: context }, null), new End({ ca }, 'localhost')];
+    give(context);
+    server.receive(client.take());
+    expect(server.events).toEqual(['ERR_TLS_CONTEXT_SHARED']);
+    free(client, server);
   });
 });
 

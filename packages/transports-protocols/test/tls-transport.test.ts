@@ -22,7 +22,7 @@ import { liveCount } from '@tsyncio/socket/native';
 
 import { chooseEngine } from '../src/tls/make-session.js';
 import { ca, contextOf, identity } from './support/certificates.js';
-import { eachEngine } from './support/memory-tls.js';
+import { eachEngine, End, free } from './support/memory-tls.js';
 import { Recorder } from './support/recorder.js';
 import { abortBoth, clientOptions, serverSsl, tlsPair } from './support/tls-pair.js';
 import { drain, inLoop, iterations, pair, tcpPair, type World } from './support/world.js';
@@ -338,6 +338,43 @@ eachEngine((engine) => {
       expect(tls.client.events).toEqual(['made', 'lost null']);
       tls.server.transport.abort();
       await tls.server.lost;
+    }),
+  );
+
+  test(
+    'TLS-18 a transport that is closed while its reading is paused still sees the close-notify of its peer',
+    inLoop(async (world) => {
+      const tls = await tlsPair(world);
+      tls.client.transport.pauseReading();
+      tls.client.transport.close();
+      await gather(tls.client.lost, tls.server.lost);
+      expect(tls.client.events).toEqual(['made', 'lost null']);
+    }),
+  );
+
+  test(
+    'TLS-25 a close-notify is answered by one',
+    inLoop(async ({ loop }) => {
+      const [ours, theirs] = pair();
+      const server = new Recorder(loop);
+      const accepting = connectAcceptedSocket(loop, () => server, ours, { ssl: serverSsl });
+      const peer = new End({ ca }, 'localhost');
+      const carry = async (done: () => boolean): Promise<void> => {
+        while (!done()) {
+          const out = peer.take();
+          if (out.length > 0) theirs.send(out);
+          peer.receive(drain(theirs) ?? Buffer.alloc(0));
+          await sleep(0.001);
+        }
+      };
+      await carry(() => peer.isSecure && server.events.length === 1);
+      await accepting;
+      peer.session.end(() => undefined);
+      await carry(() => peer.isOver);
+      expect(peer.events).toEqual(['secure', 'close-notify']);
+      await server.lost;
+      free(peer);
+      theirs.close();
     }),
   );
 
