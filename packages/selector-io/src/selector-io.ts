@@ -17,11 +17,10 @@ import {
   type StreamSink,
   type WatchIo,
 } from '@tsyncio/socket';
-import { DescriptorPoll, type SystemCalls, systemCalls } from '@tsyncio/socket/native';
+import { BlockPool, DescriptorPoll, type SystemCalls, systemCalls } from '@tsyncio/socket/native';
 
 import { ListenerAcceptor } from './acceptor.js';
 import { BaseSelector } from './base-selector.js';
-import { BlockPool } from './block-pool.js';
 import { connect } from './connect.js';
 import { DefaultSelector } from './default-selector.js';
 import { EpollSelector } from './epoll-selector.js';

@@ -16,8 +16,11 @@ import {
   checkStreamSocket,
   discardSocket,
   endpointArguments,
+  SERVER_TLS_OPTIONS,
+  serverTls,
   streamInfos,
   type ProtocolFactory,
+  type ServerTlsOptions,
 } from '@tsyncio/transports-protocols';
 
 import { checkBacklog, DEFAULT_BACKLOG } from './backlog.js';
@@ -25,7 +28,7 @@ import { serve } from './serve.js';
 import { Server, type ServingLoop } from './server.js';
 
 /** The options of {@link createServer}. */
-export interface ServerOptions {
+export interface ServerOptions extends ServerTlsOptions {
   /** `AF_INET` or `AF_INET6`; default 0, which takes both. */
   readonly family?: number | undefined;
   /** `AI_*` flags for the lookup; default `AI_PASSIVE`. */
@@ -42,7 +45,16 @@ export interface ServerOptions {
   readonly sock?: Socket | null | undefined;
 }
 
-const OPTIONS = ['family', 'flags', 'backlog', 'reuseAddress', 'reusePort', 'startServing', 'sock'];
+const OPTIONS = [
+  'family',
+  'flags',
+  'backlog',
+  'reuseAddress',
+  'reusePort',
+  'startServing',
+  'sock',
+  ...SERVER_TLS_OPTIONS,
+];
 
 /** Where a server listens: a name or an IP literal, several, or null (or '') for all interfaces of this machine. */
 export type Hosts = string | null | Iterable<string | null>;
@@ -93,6 +105,7 @@ function* serving(
   const { host, port, options } = endpointArguments<Hosts, ServerOptions>('createServer', OPTIONS, rest);
   const { backlog = DEFAULT_BACKLOG, startServing = true, sock = null } = options;
   checkBacklog('createServer', backlog);
+  const tls = serverTls('createServer', options);
   let sockets: readonly Socket[];
   if (host === null && port === null) {
     checkStreamSocket('createServer', sock);
@@ -102,7 +115,7 @@ function* serving(
     if (sock !== null) throw new ValueError('host/port and sock can not be specified at the same time');
     sockets = bindAll(loop, yield* addressesOf(loop, host, port, options), options);
   }
-  return yield* serve(loop, new Server(loop, sockets, factory, backlog), startServing, sock === null);
+  return yield* serve(loop, new Server(loop, sockets, factory, backlog, tls), startServing, sock === null);
 }
 
 /** The addresses of all hosts, each once; looked up at the same time. */

@@ -8,7 +8,10 @@ import {
   checkUnixSocket,
   discardSocket,
   removeStaleSocket,
+  SERVER_TLS_OPTIONS,
+  serverTls,
   type ProtocolFactory,
+  type ServerTlsOptions,
   type UnixPath,
 } from '@tsyncio/transports-protocols';
 
@@ -17,7 +20,7 @@ import { Server, type ServingLoop } from './server.js';
 import { serve } from './serve.js';
 
 /** The options of {@link createUnixServer}. */
-export interface UnixServerOptions {
+export interface UnixServerOptions extends ServerTlsOptions {
   /** Connections that may wait to be accepted, and how many are accepted in one iteration. Default 100. */
   readonly backlog?: number | undefined;
   /** False: bind only; connections are refused until `startServing` or `serveForever`. Default true. */
@@ -26,7 +29,7 @@ export interface UnixServerOptions {
   readonly sock?: Socket | null | undefined;
 }
 
-const OPTIONS = ['backlog', 'startServing', 'sock'];
+const OPTIONS = ['backlog', 'startServing', 'sock', ...SERVER_TLS_OPTIONS];
 
 /**
  * Starts a server on a Unix-domain socket. asyncio: `loop.create_unix_server`.
@@ -62,6 +65,7 @@ function* serving(
   checkOptions('createUnixServer', OPTIONS, options);
   const { backlog = DEFAULT_BACKLOG, startServing = true, sock = null } = options;
   checkBacklog('createUnixServer', backlog);
+  const tls = serverTls('createUnixServer', options);
   let socket: Socket;
   if (path === null) {
     checkUnixSocket('createUnixServer', sock);
@@ -72,7 +76,7 @@ function* serving(
     checkUnixPath('createUnixServer', path);
     socket = bound(path);
   }
-  return yield* serve(loop, new Server(loop, [socket], factory, backlog), startServing, sock === null);
+  return yield* serve(loop, new Server(loop, [socket], factory, backlog, tls), startServing, sock === null);
 }
 
 function bound(path: UnixPath): Socket {

@@ -3,10 +3,13 @@ import { operation, type Future, type Operation, type TaskLoop } from '@tsyncio/
 import type { AcceptIo, Address, Socket, StreamIo } from '@tsyncio/socket';
 import {
   discardSocket,
+  openTls,
   StreamTransport,
   TransportSocket,
   type ProtocolFactory,
   type StreamProtocol,
+  type TlsPlan,
+  type Transport,
   type TransportOwner,
 } from '@tsyncio/transports-protocols';
 
@@ -32,7 +35,7 @@ export class Server extends AbstractServer implements TransportOwner {
   private serving = false;
   /** Accepted, and waiting for their protocol to be made. */
   private readonly accepted = new Set<Socket>();
-  private readonly connections = new Set<StreamTransport>();
+  private readonly connections = new Set<Transport>();
   /** Who waits in `waitClosed`; null once closed and without connections. */
   private waiters: Future<void>[] | null = [];
   private forever: Future<never> | null = null;
@@ -43,6 +46,7 @@ export class Server extends AbstractServer implements TransportOwner {
     sockets: readonly Socket[],
     private readonly protocolFactory: ProtocolFactory,
     backlog: number,
+    private readonly tls: TlsPlan | null = null,
   ) {
     super();
     this.listeners = sockets.map((socket) => new Listener(socket, loop, backlog, this.onAccept));
@@ -148,12 +152,12 @@ export class Server extends AbstractServer implements TransportOwner {
   }
 
   /** Internal: see {@link TransportOwner}. */
-  attach(transport: StreamTransport): void {
+  attach(transport: Transport): void {
     this.connections.add(transport);
   }
 
   /** Internal: see {@link TransportOwner}. */
-  detach(transport: StreamTransport): void {
+  detach(transport: Transport): void {
     this.connections.delete(transport);
     this.wakeIfGone();
   }
@@ -206,13 +210,24 @@ export class Server extends AbstractServer implements TransportOwner {
     try {
       protocol = this.protocolFactory();
       if (this.listeners === null) throw new RuntimeError('the server was closed by the protocol factory');
-      new StreamTransport(this.loop, socket, protocol, { peername, owner: this });
+      if (this.tls === null) new StreamTransport(this.loop, socket, protocol, { peername, owner: this });
+      else this.welcomeTls(this.tls, socket, protocol, peername);
     } catch (error) {
       discardSocket(socket);
       if (isExitError(error)) throw error;
       if (this.loop.getDebug()) this.reportFailure(error, protocol);
     }
   };
+
+  /** The protocol is called after the handshake; if that fails, never. */
+  private welcomeTls(tls: TlsPlan, socket: Socket, protocol: StreamProtocol, peername: Address): void {
+    const waiter = this.loop.createFuture<void>();
+    openTls(this.loop, socket, protocol, { ...tls, peername, owner: this, waiter });
+    waiter.addDoneCallback(() => {
+      const error = waiter.exception();
+      if (error !== null && this.loop.getDebug()) this.reportFailure(error, protocol);
+    });
+  }
 
   private reportFailure(exception: unknown, protocol: StreamProtocol | undefined): void {
     const message = 'Error on transport creation for incoming connection';

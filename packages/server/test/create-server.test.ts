@@ -368,12 +368,12 @@ badCall('createServer', make, {
     'SERVER-11 ssl: true': {
       call: inside(factory, '127.0.0.1', 0, { ssl: true }),
       throws: 'TypeError',
-      message: /'ssl'/,
+      message: /ssl/,
     },
     'SERVER-11 ssl: false': {
       call: inside(factory, '127.0.0.1', 0, { ssl: false }),
       throws: 'TypeError',
-      message: /'ssl'/,
+      message: /ssl/,
     },
     'options that are no object': { call: inside(factory, '127.0.0.1', 0, 7), throws: 'TypeError' },
     'a host that is no string': { call: inside(factory, 7, 0), throws: 'TypeError', message: /host/ },

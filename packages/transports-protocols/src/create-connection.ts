@@ -10,10 +10,11 @@ import { interleave } from './interleave.js';
 import { staggeredRace } from './staggered-race.js';
 import { streamInfos } from './stream-infos.js';
 import { checkStreamSocket, discardSocket } from './stream-socket.js';
+import { CLIENT_TLS_OPTIONS, clientTls, type ClientTlsOptions } from './tls/tls-plan.js';
 import type { Transport } from './transport.js';
 
 /** The options of {@link createConnection}. */
-export interface ConnectionOptions {
+export interface ConnectionOptions extends ClientTlsOptions {
   /** `AF_INET` or `AF_INET6`; default 0, which takes both. */
   readonly family?: number | undefined;
   /** Protocol number for the lookup; default 0. */
@@ -31,10 +32,6 @@ export interface ConnectionOptions {
   readonly happyEyeballsDelay?: number | null | undefined;
   /** How many addresses of the first family come first when families alternate. Default 1 with `happyEyeballsDelay`; else 0: no mixing. */
   readonly interleave?: number | null | undefined;
-  /** Only meaningful with TLS, which this version does not have: ValueError. */
-  readonly serverHostname?: string | null | undefined;
-  /** Only meaningful with TLS, which this version does not have: ValueError. */
-  readonly sslHandshakeTimeout?: number | null | undefined;
 }
 
 const OPTIONS = [
@@ -45,8 +42,7 @@ const OPTIONS = [
   'localAddr',
   'happyEyeballsDelay',
   'interleave',
-  'serverHostname',
-  'sslHandshakeTimeout',
+  ...CLIENT_TLS_OPTIONS,
 ];
 
 type ConnectingLoop = TaskLoop<StreamIo & ConnectIo>;
@@ -96,9 +92,8 @@ function* connection<P extends StreamProtocol>(
 ): Generator<unknown, [Transport, P], unknown> {
   checkFactory('createConnection', factory);
   const { host, port, options } = endpointArguments<string, ConnectionOptions>('createConnection', OPTIONS, rest);
-  const { sock = null, serverHostname = null, sslHandshakeTimeout = null } = options;
-  if (serverHostname !== null) throw new ValueError('serverHostname is only meaningful with ssl');
-  if (sslHandshakeTimeout !== null) throw new ValueError('sslHandshakeTimeout is only meaningful with ssl');
+  const { sock = null } = options;
+  const tls = clientTls('createConnection', options, host);
   let socket: Socket;
   if (host === null && port === null) {
     checkStreamSocket('createConnection', sock);
@@ -108,7 +103,7 @@ function* connection<P extends StreamProtocol>(
     if (sock !== null) throw new ValueError('host/port and sock can not be specified at the same time');
     socket = yield* connect(loop, host, port, options);
   }
-  const pair = yield* openTransport(loop, factory, socket, socket !== sock);
+  const pair = yield* openTransport(loop, factory, socket, socket !== sock, tls);
   if (loop.getDebug()) logger.debug(`${repr(socket)} connected to ${host}:${port}: ${repr(pair)}`);
   return pair;
 }

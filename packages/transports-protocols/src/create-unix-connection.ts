@@ -7,16 +7,17 @@ import { openTransport } from './open-transport.js';
 import type { StreamProtocol } from './protocol.js';
 import { checkFactory, type ProtocolFactory } from './protocol-factory.js';
 import { discardSocket } from './stream-socket.js';
+import { CLIENT_TLS_OPTIONS, clientTls, type ClientTlsOptions } from './tls/tls-plan.js';
 import type { Transport } from './transport.js';
 import { checkUnixPath, type UnixPath } from './unix-path.js';
 
 /** The options of {@link createUnixConnection}. */
-export interface UnixConnectionOptions {
+export interface UnixConnectionOptions extends ClientTlsOptions {
   /** A connected Unix stream socket to use in place of a path. The transport owns it once the connection is made. */
   readonly sock?: Socket | null | undefined;
 }
 
-const OPTIONS = ['sock'];
+const OPTIONS = ['sock', ...CLIENT_TLS_OPTIONS];
 
 /**
  * Connects to a Unix-domain stream server. asyncio: `loop.create_unix_connection`.
@@ -50,6 +51,7 @@ function* connection<P extends StreamProtocol>(
   checkFactory('createUnixConnection', factory);
   checkOptions('createUnixConnection', OPTIONS, options);
   const { sock = null } = options;
+  const tls = clientTls('createUnixConnection', options, null);
   let socket: Socket;
   if (path === null) {
     checkUnixSocket('createUnixConnection', sock);
@@ -60,7 +62,7 @@ function* connection<P extends StreamProtocol>(
     checkUnixPath('createUnixConnection', path);
     socket = yield* connectTo(loop, path);
   }
-  const pair = yield* openTransport(loop, factory, socket, socket !== sock);
+  const pair = yield* openTransport(loop, factory, socket, socket !== sock, tls);
   if (loop.getDebug()) logger.debug(`${repr(socket)} connected to ${repr(path)}: ${repr(pair)}`);
   return pair;
 }

@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 export { createConnection, type ConnectionOptions } from './create-connection.js';
-export { connectAcceptedSocket } from './connect-accepted-socket.js';
+export { connectAcceptedSocket, type AcceptedSocketOptions } from './connect-accepted-socket.js';
 export { createDatagramEndpoint, type DatagramOptions } from './create-datagram-endpoint.js';
 export { checkUnixSocket, createUnixConnection, type UnixConnectionOptions } from './create-unix-connection.js';
 export { checkOptions, endpointArguments, type EndpointArguments } from './endpoint-arguments.js';
@@ -24,6 +24,19 @@ export {
 export { streamInfos, type StreamLookUp } from './stream-infos.js';
 export { checkStreamSocket, discardSocket } from './stream-socket.js';
 export { StreamTransport, type StreamTransportOptions, type TransportOwner } from './stream-transport.js';
+export { openTls, type OpenTlsOptions } from './tls/open-tls.js';
+export type { CheckServerIdentity, SniCallback, Ssl, TlsOptions } from './tls/options.js';
+export type { TlsInfo } from './tls/session.js';
+export { startTls, type StartTlsOptions } from './tls/start-tls.js';
+export {
+  SERVER_TLS_OPTIONS,
+  serverTls,
+  type ClientTlsOptions,
+  type ServerTlsOptions,
+  type TlsPlan,
+  type TlsTimeouts,
+} from './tls/tls-plan.js';
+export { TlsTransport } from './tls/tls-transport.js';
 export { TransportSocket } from './transport-socket.js';
 export {
   BaseTransport,

@@ -1,4 +1,4 @@
-import { isExitError, isStep, logger, RuntimeError } from '@tsyncio/core';
+import { brand, isExitError, isStep, logger, RuntimeError } from '@tsyncio/core';
 import type { Future, TaskLoop } from '@tsyncio/futures-tasks';
 import type { Address, Socket, StreamChannel, StreamIo, StreamSink } from '@tsyncio/socket';
 
@@ -11,6 +11,7 @@ import {
 } from './protocol.js';
 import { SocketTransport } from './socket-transport.js';
 import { setNodelay } from './tcp-nodelay.js';
+import type { Transport } from './transport.js';
 import { WriteBuffer } from './write-buffer.js';
 
 const READ_FAILED = 'Fatal read error on socket transport';
@@ -22,9 +23,9 @@ const DATA_CALLS: readonly string[] = ['dataReceived', 'getBuffer', 'bufferUpdat
 /** Whoever counts the connections that it has accepted: a server. */
 export interface TransportOwner {
   /** The transport exists. */
-  attach(transport: StreamTransport): void;
+  attach(transport: Transport): void;
   /** Its connection is lost and `connectionLost` has returned. */
-  detach(transport: StreamTransport): void;
+  detach(transport: Transport): void;
 }
 
 /** How a {@link StreamTransport} is made. */
@@ -43,6 +44,9 @@ export interface StreamTransportOptions {
  * Users get it from `createConnection` and `createServer`, as a {@link Transport}.
  */
 export class StreamTransport extends SocketTransport<StreamProtocol> implements StreamSink {
+  static {
+    brand(this.prototype, 'StreamTransport');
+  }
   /** Internal: see {@link StreamSink}. */
   buffered: boolean;
   protected readonly readFailed = READ_FAILED;

@@ -223,9 +223,9 @@ badCall('createConnection', make, {
       message: /protocolFactory/,
     },
     'an unknown option': {
-      call: inside(factory, '127.0.0.1', 1, { ssl: true }),
+      call: inside(factory, '127.0.0.1', 1, { tls: true }),
       throws: 'TypeError',
-      message: /'ssl'/,
+      message: /'tls'/,
     },
     'options that are no object': { call: inside(factory, '127.0.0.1', 1, 7), throws: 'TypeError', message: /options/ },
     'a host that is no string': { call: inside(factory, 7, 1), throws: 'TypeError', message: /host/ },

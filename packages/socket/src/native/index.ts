@@ -2,6 +2,7 @@
  * The boundary to the operating system: every foreign function, struct layout and number of the project is under this folder,
  * one sub-folder for each system. Internal: the sibling packages use it, and a change here is a breaking change for them.
  */
+export { BlockPool } from './block-pool.js';
 export {
   EV_ADD,
   EV_DELETE,
@@ -18,6 +19,7 @@ export { addressOf } from './koffi.js';
 export { EPOLLET, EPOLLIN, EPOLLOUT } from './linux/abi.js';
 export { Epoll } from './linux/epoll.js';
 export { requireLinux, systemCalls, WOULD_BLOCK } from './platform.js';
+export * from './openssl/index.js';
 export { POLLIN, PollList, POLLOUT } from './posix/poll.js';
 export { fileCalls } from './posix/sendfile.js';
 export { DescriptorSets, FD_SETSIZE } from './posix/select.js';

@@ -30,9 +30,10 @@ export class Recorder implements ProtocolCallbacks {
     return Buffer.concat(this.pieces);
   }
 
-  connectionMade(transport: Transport): void {
+  connectionMade(transport: Transport): unknown {
     this.transport = transport;
     this.events.push('made');
+    return undefined;
   }
 
   dataReceived(data: Buffer): unknown {

@@ -1,6 +1,6 @@
 import { markAsUntransferable } from 'node:worker_threads';
 
-import { addressOf } from '@tsyncio/socket/native';
+import { addressOf } from './koffi.js';
 
 /**
  * Memory to receive into, handed out in consecutive slices whose receiver owns them.

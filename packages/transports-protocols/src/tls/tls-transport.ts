@@ -1,0 +1,165 @@
+import { brand, NotImplementedError, RuntimeError } from '@tsyncio/core';
+import type { PeerCertificate } from '@tsyncio/socket/native';
+
+import { checkBytes, checkPieces } from '../bytes.js';
+import type { StreamProtocol } from '../protocol.js';
+import { Transport, type WriteBufferLimits } from '../transport.js';
+import type { Ssl, TlsSettings } from './options.js';
+import type { TlsInfo } from './session.js';
+import type { TlsProtocol } from './tls-protocol.js';
+
+declare module '../transport.js' {
+  interface ExtraInfo {
+    /** TLS: what was given as `ssl`. */
+    sslcontext: Ssl;
+    /** TLS: the peer's certificate as Node's `getPeerCertificate` gives it. Empty if it was not verified; null if there is none. */
+    peercert: PeerCertificate | Record<string, never>;
+    /** TLS: the cipher's name, the protocol that defined it, and the bits of its key. */
+    cipher: readonly [name: string, version: string, bits: number];
+    /** TLS: null, there is none. */
+    compression: string;
+    /** TLS: all that is known about the connection. */
+    sslObject: TlsInfo;
+  }
+}
+
+/** The names under which asyncio and JavaScript know the same thing. */
+const ALIASES: Readonly<Record<string, string>> = { sslContext: 'sslcontext', ssl_object: 'sslObject' };
+
+/**
+ * The transport of a protocol over TLS. What is below it is a TCP or Unix transport, whose reading, buffer and water marks it shows. asyncio:
+ * `_SSLProtocolTransport`.
+ *
+ * Users get it from `createConnection`, `createServer` and `startTls`, as a {@link Transport}.
+ */
+export class TlsTransport extends Transport {
+  static {
+    brand(this.prototype, 'TlsTransport');
+  }
+  private info: TlsInfo | null = null;
+  private verified = false;
+  private peercert: unknown = undefined;
+
+  /** Internal. */
+  constructor(
+    private readonly tls: TlsProtocol,
+    given: Ssl,
+  ) {
+    super({ sslcontext: given });
+  }
+
+  /** The handshake is over. Internal. */
+  secured(info: TlsInfo, settings: TlsSettings): void {
+    this.info = info;
+    this.verified = settings.verify === 'require';
+  }
+
+  protected override lookUp(name: string): unknown {
+    const known = ALIASES[name] ?? name;
+    const { info } = this;
+    switch (known) {
+      case 'sslObject':
+        return info ?? undefined;
+      case 'cipher':
+        return info?.cipher;
+      case 'compression':
+        return info?.compression;
+      case 'peercert':
+        return info === null ? undefined : (this.peercert ??= peercertOf(info, this.verified));
+      case 'sslcontext':
+        return super.lookUp(known);
+      default: {
+        const { lower } = this.tls;
+        const missing: object = TlsTransport;
+        const found = lower === null ? missing : lower.getExtraInfo(name, missing);
+        return found === missing ? undefined : found;
+      }
+    }
+  }
+
+  override isClosing(): boolean {
+    return this.tls.isClosing;
+  }
+
+  /**
+   * Sends what was written and a close-notify, and waits for the peer's; then `connectionLost(null)` is called. A peer that neither
+   * answers nor takes what was written is cut off after `sslShutdownTimeout`. asyncio: `close`.
+   */
+  override close(): void {
+    this.tls.close();
+  }
+
+  override abort(): void {
+    this.tls.abort();
+  }
+
+  override setProtocol(protocol: StreamProtocol): void {
+    this.tls.setProtocol(protocol);
+  }
+
+  override getProtocol(): StreamProtocol | null {
+    return this.tls.protocol;
+  }
+
+  /** @throws RuntimeError without a TCP transport: once the connection is lost. */
+  override isReading(): boolean {
+    const { lower } = this.tls;
+    if (lower === null) throw new RuntimeError('the TLS transport has no connection');
+    return lower.isReading();
+  }
+
+  override pauseReading(): void {
+    if (!this.tls.isClosing) this.tls.lower?.pauseReading();
+  }
+
+  override resumeReading(): void {
+    if (!this.tls.isClosing) this.tls.lower?.resumeReading();
+  }
+
+  override setWriteBufferLimits(limits?: WriteBufferLimits): void {
+    this.tls.lower?.setWriteBufferLimits(limits);
+  }
+
+  override getWriteBufferLimits(): readonly [low: number, high: number] {
+    return this.tls.lower?.getWriteBufferLimits() ?? [0, 0];
+  }
+
+  /** In bytes of ciphertext. */
+  override getWriteBufferSize(): number {
+    return this.tls.lower?.getWriteBufferSize() ?? 0;
+  }
+
+  override write(data: Uint8Array): void {
+    checkBytes('write: data', data);
+    if (data.length > 0) this.tls.write(data);
+  }
+
+  /** As one {@link write} of all: small pieces share a record. */
+  override writelines(pieces: Iterable<Uint8Array>): void {
+    const chunks = checkPieces('writelines', pieces);
+    this.write(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks));
+  }
+
+  /** False: TLS cannot close one direction. */
+  override canWriteEof(): boolean {
+    return false;
+  }
+
+  /** @throws NotImplementedError always: see {@link canWriteEof}. */
+  override writeEof(): void {
+    throw new NotImplementedError('writeEof() is not possible over TLS');
+  }
+
+  /** `<TlsTransport TLSv1.3 <StreamTransport fd=7 ...>>` */
+  override toString(): string {
+    const version = this.info === null ? '' : ` ${this.info.version}`;
+    const { lower } = this.tls;
+    return `<${this.constructor.name}${version} ${lower === null ? 'closed' : String(lower)}>`;
+  }
+}
+
+function peercertOf(info: TlsInfo, verified: boolean): unknown {
+  const [certificate] = info.peerCertificates;
+  if (certificate === undefined) return null;
+  return verified ? certificate.toLegacyObject() : {};
+}

@@ -1,0 +1,20 @@
+import { readFileSync } from 'node:fs';
+import { createSecureContext, type SecureContextOptions } from 'node:tls';
+
+/** A file of test/fixtures/tls, all made by `make.sh` there. */
+export function pem(name: string): string {
+  return readFileSync(`${__dirname}/../fixtures/tls/${name}`, 'utf8');
+}
+
+/** `cert` and `key` of somebody: `server` (localhost), `second`, `expired`, `unknown`, `client`, ... */
+export function identity(name: string): { cert: string; key: string } {
+  return { cert: pem(`${name}.crt`), key: pem(`${name}.key`) };
+}
+
+/** The authority that the tests trust. */
+export const ca = pem('ca.crt');
+
+/** Node's context of somebody. */
+export function contextOf(name: string, options: SecureContextOptions = {}): ReturnType<typeof createSecureContext> {
+  return createSecureContext({ ...identity(name), ...options });
+}
