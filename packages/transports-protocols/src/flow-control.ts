@@ -14,6 +14,11 @@ export abstract class FlowControlledTransport extends Transport {
   private low = DEFAULT_HIGH / 4;
   private protocolPaused = false;
 
+  /** Internal: whether the protocol was told to stop writing, and not yet to go on. */
+  get writingPaused(): boolean {
+    return this.protocolPaused;
+  }
+
   override setWriteBufferLimits(limits: WriteBufferLimits = {}): void {
     if (typeof limits !== 'object' || limits === null) {
       throw new TypeError(`setWriteBufferLimits: limits must be an object, got ${repr(limits)}`);

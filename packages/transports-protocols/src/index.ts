@@ -21,6 +21,7 @@ export {
   type ProtocolCallbacks,
   type StreamProtocol,
 } from './protocol.js';
+export { sendfile } from './sendfile.js';
 export { streamInfos, type StreamLookUp } from './stream-infos.js';
 export { checkStreamSocket, discardSocket } from './stream-socket.js';
 export { StreamTransport, type StreamTransportOptions, type TransportOwner } from './stream-transport.js';

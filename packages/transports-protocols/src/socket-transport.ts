@@ -101,8 +101,12 @@ export abstract class SocketTransport<P extends AnyProtocol> extends FlowControl
   /** Whether something waits to be sent. */
   protected abstract hasOutput(): boolean;
 
-  /** Forgets what waits to be sent. */
-  protected abstract discardOutput(): void;
+  /**
+   * Forgets what waits to be sent.
+   *
+   * @param error - What has ended the connection; null for `abort`.
+   */
+  protected abstract discardOutput(error: unknown): void;
 
   /** The message of a report about receiving. */
   protected abstract readonly readFailed: string;
@@ -125,7 +129,7 @@ export abstract class SocketTransport<P extends AnyProtocol> extends FlowControl
 
   private forceClose(error: unknown): void {
     if (this.lostWrites > 0) return;
-    this.discardOutput();
+    this.discardOutput(error);
     this.channel.unwatchWritable();
     if (!this.closing) {
       this.closing = true;
@@ -162,10 +166,15 @@ export abstract class SocketTransport<P extends AnyProtocol> extends FlowControl
 
   // ---- Calling the protocol -------------------------------------------------------------------------------------------------
 
-  /** What {@link scope} runs: `connectionLost` from the ready queue, or `pauseWriting` in the middle of a write. Internal. */
+  /** What {@link scope} runs: `connectionLost` from the ready queue, or a callback of flow control in the middle of a call. Internal. */
   scoped(): void {
     if (this.lostWrites > 0) this.callConnectionLost();
-    else this.callFlowControl('pauseWriting');
+    else this.callFlowControl(this.writingPaused ? 'pauseWriting' : 'resumeWriting');
+  }
+
+  /** Internal: a protocol that knows of a pause, or of none, learns what is true. */
+  settleWriting(knowsPause: boolean): void {
+    if (this.lostWrites === 0 && knowsPause !== this.writingPaused) this.scope.run();
   }
 
   private callConnectionLost(): void {

@@ -1,8 +1,17 @@
-import { brand, isExitError, isStep, logger, RuntimeError } from '@tsyncio/core';
-import type { Future, TaskLoop } from '@tsyncio/futures-tasks';
-import type { Address, Socket, StreamChannel, StreamIo, StreamSink } from '@tsyncio/socket';
+import { brand, hasBrand, isExitError, isStep, logger, RuntimeError } from '@tsyncio/core';
+import type { CoroutineGenerator, Future, TaskLoop } from '@tsyncio/futures-tasks';
+import {
+  type Address,
+  type FileSource,
+  FileTransfer,
+  type Socket,
+  type StreamChannel,
+  type StreamIo,
+  type StreamSink,
+} from '@tsyncio/socket';
 
 import { checkBytes, checkPieces } from './bytes.js';
+import { connectionLostError, type FileSender, refuseWhileSending } from './file-sender.js';
 import {
   isBufferedProtocol,
   type BufferedProtocolCallbacks,
@@ -43,10 +52,13 @@ export interface StreamTransportOptions {
  *
  * Users get it from `createConnection` and `createServer`, as a {@link Transport}.
  */
-export class StreamTransport extends SocketTransport<StreamProtocol> implements StreamSink {
+export class StreamTransport extends SocketTransport<StreamProtocol> implements StreamSink, FileSender {
   static {
     brand(this.prototype, 'StreamTransport');
+    brand(this.prototype, 'FileSender');
   }
+  /** Internal: see {@link FileSender}. */
+  sendingFile = false;
   /** Internal: see {@link StreamSink}. */
   buffered: boolean;
   protected readonly readFailed = READ_FAILED;
@@ -55,6 +67,8 @@ export class StreamTransport extends SocketTransport<StreamProtocol> implements 
   /** What the kernel did not take; null while there is nothing, so that a write can go to the kernel at once. */
   private output: WriteBuffer | null = null;
   private eofWritten = false;
+  /** What goes out when the buffer is empty. */
+  private file: { readonly advance: () => boolean; readonly done: Future<void> } | null = null;
 
   /**
    * Takes over a connected socket. The protocol's callbacks run in the async context of this call.
@@ -179,6 +193,7 @@ export class StreamTransport extends SocketTransport<StreamProtocol> implements 
   override write(data: Uint8Array): void {
     checkBytes('write: data', data);
     if (this.eofWritten) throw new RuntimeError('Cannot call write() after writeEof()');
+    if (this.sendingFile) refuseWhileSending('write');
     const { length } = data;
     if (length === 0) return;
     if (this.lostWrites > 0) {
@@ -204,6 +219,7 @@ export class StreamTransport extends SocketTransport<StreamProtocol> implements 
   override writelines(pieces: Iterable<Uint8Array>): void {
     const chunks = checkPieces('writelines', pieces);
     if (this.eofWritten) throw new RuntimeError('Cannot call writelines() after writeEof()');
+    if (this.sendingFile) refuseWhileSending('writelines');
     let length = 0;
     for (const chunk of chunks) length += chunk.length;
     if (length === 0) return;
@@ -239,6 +255,7 @@ export class StreamTransport extends SocketTransport<StreamProtocol> implements 
 
   override writeEof(): void {
     if (this.closing || this.eofWritten) return;
+    if (this.sendingFile) refuseWhileSending('writeEof');
     this.eofWritten = true;
     if (!this.hasOutput()) this.shutdownWrite();
   }
@@ -259,13 +276,65 @@ export class StreamTransport extends SocketTransport<StreamProtocol> implements 
     }
     // The protocol may write, close or abort in here.
     this.maybeResumeProtocol();
-    if (this.lostWrites > 0 || this.hasOutput()) return;
+    if (this.lostWrites > 0 || this.hasOutput() || this.sendFileOn()) return;
     channel.unwatchWritable();
     if (this.closing) this.loseNow();
     else if (this.eofWritten) this.shutdownWrite();
   }
 
+  /** Internal: see {@link FileSender}. */
+  *sendFile(source: FileSource, offset: number, count: number | null): CoroutineGenerator<number> {
+    if (this.eofWritten) throw new RuntimeError('Cannot send a file after writeEof()');
+    const transfer = new FileTransfer(this.channel, source, offset, count);
+    if (transfer.isEmpty()) return 0;
+    const advance = (): boolean => !this.hasOutput() && transfer.advance() && !this.hasOutput();
+    try {
+      if (!advance()) yield* this.sendFileByTurns(advance);
+    } catch (error) {
+      // Of what the kernel says about the connection, nobody would hear again.
+      if (!this.closing && hasBrand(error, 'ConnectionError')) this.fatalError(error, WRITE_FAILED);
+      throw error;
+    }
+    return transfer.sent;
+  }
+
+  private *sendFileByTurns(advance: () => boolean): CoroutineGenerator<void> {
+    this.channel.watchWritable();
+    const done = this.loop.createFuture<void>();
+    this.file = { advance, done };
+    try {
+      yield* done;
+    } finally {
+      this.file = null;
+      if (this.lostWrites === 0 && !this.hasOutput()) this.channel.unwatchWritable();
+    }
+  }
+
+  /** There is room for a part of the file, if one is being sent. @returns Whether there will be more. */
+  private sendFileOn(): boolean {
+    const { file } = this;
+    if (file === null || file.done.done()) return false;
+    try {
+      if (!file.advance()) return true;
+      file.done.setResult();
+    } catch (error) {
+      file.done.setException(error);
+    }
+    return false;
+  }
+
+  /** The file that is being sent goes no further. */
+  private dropFile(error: unknown): void {
+    const { file } = this;
+    if (file !== null && !file.done.done()) file.done.setException(connectionLostError(error));
+  }
+
   // ---- Ending ---------------------------------------------------------------------------------------------------------------
+
+  override close(): void {
+    super.close();
+    this.dropFile(null);
+  }
 
   /** `<StreamTransport fd=7 read=polling write=<idle, bufsize=0>>`, also with `closing` or `closed`. */
   override toString(): string {
@@ -278,8 +347,9 @@ export class StreamTransport extends SocketTransport<StreamProtocol> implements 
     return this.output !== null || this.channel.unsent > 0;
   }
 
-  protected override discardOutput(): void {
+  protected override discardOutput(error: unknown): void {
     this.output = null;
+    this.dropFile(error);
   }
 
   protected override ended(): void {

@@ -1,6 +1,13 @@
 import type { ExceptionContext } from '@tsyncio/core';
 import { sleep, TaskLoop } from '@tsyncio/futures-tasks';
-import { SelectorIo } from '@tsyncio/selector-io';
+import {
+  DefaultSelector,
+  EpollSelector,
+  PollSelector,
+  type Selector,
+  SelectorIo,
+  SelectSelector,
+} from '@tsyncio/selector-io';
 import { AF_INET, AF_UNIX, IPPROTO_TCP, Socket, socketpair, SOCK_STREAM } from '@tsyncio/socket';
 import { recordExceptions } from '@tsyncio/test-support';
 
@@ -12,9 +19,12 @@ export interface World {
 }
 
 /** A test that runs as the main task of a loop of its own. */
-export function inLoop(body: (world: World) => Promise<void>): () => Promise<void> {
+export function inLoop(
+  body: (world: World) => Promise<void>,
+  makeSelector: () => Selector = () => new DefaultSelector(),
+): () => Promise<void> {
   return async () => {
-    const loop = new TaskLoop({ backend: new SelectorIo() });
+    const loop = new TaskLoop({ backend: new SelectorIo(makeSelector()) });
     const reports = recordExceptions(loop);
     try {
       await loop.runUntilComplete(() => body({ loop, reports }));
@@ -24,6 +34,13 @@ export function inLoop(body: (world: World) => Promise<void>): () => Promise<voi
     expect(reports).toEqual([]);
   };
 }
+
+/** The selectors that this machine can run, by name: for `describe.each`. */
+export const selectors: readonly (readonly [name: string, make: () => Selector])[] = [
+  ['EpollSelector', () => new EpollSelector()],
+  ['PollSelector', () => new PollSelector()],
+  ['SelectSelector', () => new SelectSelector()],
+];
 
 /** Lets `n` iterations pass. */
 export async function iterations(n: number): Promise<void> {
