@@ -1,8 +1,12 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-/** The middle one; of an even number the upper. */
-export const median = (numbers) => [...numbers].sort((a, b) => a - b)[numbers.length >> 1];
+/** The middle one; of an even number the mean of the two: the upper one alone would flatter every ratio of two rounds. */
+export function median(numbers) {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  const half = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
+}
 const major = (version) => Number.parseInt(version, 10);
 
 /** The results as a Markdown table: medians of the rounds, the best in brackets, and ratios; above 1 tsyncio is the faster. */

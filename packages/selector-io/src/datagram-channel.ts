@@ -46,4 +46,3 @@ export class SelectorDatagramChannel extends SelectorChannel implements Datagram
     return this.sink.onWritable();
   }
 }
-

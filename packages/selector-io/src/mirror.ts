@@ -118,6 +118,7 @@ export class Mirror {
     const { told, changed } = this;
     for (const [fd, events] of told) if (!changed.has(fd)) changed.set(fd, events);
     told.clear();
+    this.turn?.(); // a sleeping loop must fall asleep again
   }
 
   private release(): void {

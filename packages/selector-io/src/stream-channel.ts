@@ -1,6 +1,6 @@
 import type { HandleOwner } from '@tsyncio/core';
 import { SHUT_WR, type Socket, type StreamChannel, type StreamSink } from '@tsyncio/socket';
-import { GATHER_MAX, systemError, WOULD_BLOCK } from '@tsyncio/socket/native';
+import { fileCalls, GATHER_MAX, systemError, WOULD_BLOCK } from '@tsyncio/socket/native';
 
 import { SelectorChannel } from './selector-channel.js';
 import type { SelectorIo } from './selector-io.js';
@@ -38,6 +38,11 @@ export class SelectorStreamChannel extends SelectorChannel implements StreamChan
       if (n < lengthOf(chunks, from)) break;
     }
     return total;
+  }
+
+  sendFile(file: number, offset: number, length: number): number | null {
+    const n = fileCalls().sendfile(this.fd, file, offset, length);
+    return n === WOULD_BLOCK ? null : written(n, 'sendfile');
   }
 
   shutdownWrite(): void {

@@ -144,6 +144,21 @@ describe.each([
     for (const socket of [duplicate, d, e, f]) socket.close();
   });
 
+  test('what is closed and then removed while the loop sleeps does not keep it from waking', async () => {
+    const [c, d] = socketpair();
+    addReader(loop, a, () => loop.stop());
+    addReader(loop, c, () => undefined);
+    await fallAsleep();
+    soon(() => {
+      const number = c.fileno();
+      c.close();
+      removeReader(loop, number);
+      soon(() => b.send(bytes));
+    });
+    await loop.runForever();
+    d.close();
+  });
+
   test('a number that stands for another file by now is watched as that', async () => {
     const [c, d] = socketpair();
     const number = c.fileno();

@@ -1,11 +1,13 @@
 /** `sockSendfile` without the system call. */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { once } from 'node:events';
 import * as fs from 'node:fs';
 import { open } from 'node:fs/promises';
 
 import { CancelledError, SendfileNotAvailableError } from '@tsyncio/core';
-import { gather, sleep } from '@tsyncio/futures-tasks';
+import { gather, sleep, wrapPromise } from '@tsyncio/futures-tasks';
 import { sockSendfile } from '@tsyncio/selector-io';
-import type { ReadableFile } from '@tsyncio/socket';
+import { type ReadableFile, SO_SNDBUF, SOL_SOCKET } from '@tsyncio/socket';
 import { E, fileCalls } from '@tsyncio/socket/native';
 import { leakAudit } from '@tsyncio/test-support';
 
@@ -81,6 +83,7 @@ eachSelector((makeLoop) => {
       withLoop(makeLoop, async (loop, sockets, files) => {
         unavailable(code);
         const [a, b] = sockets.connection();
+        a.setsockopt(SOL_SOCKET, SO_SNDBUF, 65_536); // less than a piece
         const path = files.path(BIG);
         const handle = await open(path);
         for (const file of [files.keep(fs.openSync(path, 'r')), handle]) {
@@ -123,7 +126,11 @@ eachSelector((makeLoop) => {
     withLoop(makeLoop, async (loop, sockets, files) => {
       const [a, b] = sockets.pair();
       const directory = files.keep(fs.openSync('/', 'r'));
-      expect(await failure(sockSendfile(loop, a, directory))).toMatchObject({ code: 'EISDIR', syscall: 'read' });
+      expect(await failure(sockSendfile(loop, a, directory))).toMatchObject({
+        name: 'OSError',
+        code: 'EISDIR',
+        syscall: 'read',
+      });
       const counter = files.keep(eventfd());
       fs.writeSync(counter, Buffer.from([7, 0, 0, 0, 0, 0, 0, 0]));
       expect(await sockSendfile(loop, a, counter, 0, 8)).toBe(8);
@@ -188,16 +195,20 @@ eachSelector((makeLoop) => {
   );
 
   test(
-    'SENDFILE-12 a file that was cut off before the fallback reads it: nothing is sent, the position is the offset',
+    'SENDFILE-12 an offset past the end: nothing is sent, and the position is that offset',
     withLoop(makeLoop, async (loop, sockets, files) => {
+      unavailable('EINVAL');
       const [a, b] = sockets.pair();
       const file = files.descriptor('0123456789');
-      jest.spyOn(fileCalls(), 'sendfile').mockImplementation(() => {
-        fs.ftruncateSync(file, 3);
-        return -E.EINVAL;
-      });
-      expect(await sockSendfile(loop, a, file, 8)).toBe(0);
-      expect([position(file), drain(b)]).toEqual([8, 0]);
+      expect(await sockSendfile(loop, a, file, 100)).toBe(0);
+      expect(position(file)).toBe(100);
+      const error = await failure(sockSendfile(loop, a, file, 200, null, NO_FALLBACK));
+      expect(error).toBeInstanceOf(SendfileNotAvailableError);
+      expect(position(file)).toBe(100);
+      // No file system has files of that size: the kernel refuses the call itself.
+      jest.restoreAllMocks();
+      expect(await sockSendfile(loop, a, file, Number.MAX_SAFE_INTEGER)).toBe(0);
+      expect(drain(b)).toBe(0);
     }),
   );
 
@@ -308,6 +319,38 @@ eachSelector((makeLoop) => {
         expect(error.message).toContain('bytesRead must be');
       }
       expect(drain(b)).toBe(0);
+    }),
+  );
+
+  test(
+    'the methods of a file run in the async context of the caller, every time',
+    withLoop(makeLoop, async (loop, sockets) => {
+      const [a, b] = sockets.connection();
+      const request = new AsyncLocalStorage<string>();
+      const seen: unknown[] = [];
+      const content = new MemoryFile(BIG);
+      const file: ReadableFile = {
+        read: (...args) => {
+          seen.push(request.getStore());
+          return content.read(...args);
+        },
+      };
+      const sending = request.run('mine', () => sockSendfile(loop, a, file, 0, 3 * PIECE));
+      await gather(sending, () => receive(loop, b, 3 * PIECE));
+      expect(seen).toEqual(['mine', 'mine', 'mine']);
+    }),
+  );
+
+  test(
+    'an open stream of node:fs is read by its descriptor: its own read() is something else',
+    withLoop(makeLoop, async (loop, sockets, files) => {
+      unavailable('EINVAL');
+      const [a, b] = sockets.pair();
+      const stream = fs.createReadStream(files.path('content'));
+      await wrapPromise(once(stream, 'open'));
+      expect(await sockSendfile(loop, a, stream as unknown as { fd: number }, 3)).toBe(4);
+      expect(b.recv(100).toString()).toBe('tent');
+      await wrapPromise(new Promise((resolve) => stream.close(resolve)));
     }),
   );
 

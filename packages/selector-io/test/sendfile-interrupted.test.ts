@@ -1,5 +1,5 @@
 /** `sockSendfile` that fails or is cancelled midway. The file's position tells how far it came. */
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, writeSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 
 import { CancelledError } from '@tsyncio/core';
@@ -203,6 +203,23 @@ eachSelector((makeLoop) => {
   );
 
   test(
+    'a socket that is closed when it is ready again, before the writer runs, is EBADF; nothing is read instead',
+    withLoop(makeLoop, async (loop, sockets, files) => {
+      const [a, b] = sockets.pair();
+      const file = files.descriptor('late');
+      fill(a);
+      const sending = sockSendfile(loop, a, file);
+      loop.callSoon(() => {
+        drain(b);
+        loop.callSoon(() => a.close());
+      });
+      const error = await failure(sending);
+      expect(error).toMatchObject({ name: 'OSError', message: 'sendfile EBADF: the socket is closed' });
+      expect([drain(b), position(file), loop.backend.active]).toEqual([0, 0, false]);
+    }),
+  );
+
+  test(
     'SOCK-26 a closed socket and a closed file are EBADF',
     withLoop(makeLoop, async (loop, sockets, files) => {
       const [a] = sockets.pair();
@@ -216,10 +233,13 @@ eachSelector((makeLoop) => {
       closeSync(file);
       expect(await failure(sockSendfile(loop, a, file))).toMatchObject({ code: 'EBADF', syscall: 'read' });
       a.close();
-      const open1 = files.keep(openSync(files.path('content'), 'r'));
+      const good = files.descriptor('content');
+      const empty = files.descriptor('');
       for (const fallback of [true, false]) {
-        const error = await failure(sockSendfile(loop, a, open1, 0, null, { fallback }));
-        expect(error).toMatchObject({ code: 'EBADF', message: 'sendfile EBADF: the socket is closed' });
+        for (const source of [good, empty, { read: () => Promise.reject(new Error('never')) }]) {
+          const error = await failure(sockSendfile(loop, a, source, 0, null, { fallback }));
+          expect(error).toMatchObject({ code: 'EBADF', message: 'sendfile EBADF: the socket is closed' });
+        }
       }
     }),
   );

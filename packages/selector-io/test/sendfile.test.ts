@@ -64,11 +64,14 @@ eachSelector((makeLoop) => {
     withLoop(makeLoop, async (loop, sockets, files) => {
       const [a, b] = sockets.connection();
       const file = files.descriptor(BIG);
+      const sendfile = jest.spyOn(fileCalls(), 'sendfile');
       const [sent] = await gather(
         () => sockSendfile(loop, a, file, 0, 5_000_000),
         () => receive(loop, b, 5_000_000),
       );
       expect([sent, position(file), drain(b)]).toEqual([5_000_000, 5_000_000, 0]);
+      // To the BSDs a length of 0 means everything.
+      expect(Math.min(...sendfile.mock.calls.map(([, , , length]) => length))).toBeGreaterThan(0);
     }),
   );
 
@@ -107,7 +110,7 @@ eachSelector((makeLoop) => {
     ['an offset at the end', 'four', 4, null],
     ['an offset past the end', 'four', 5, null],
     ['an offset past the end, with a count', 'four', 9, 5],
-    ['the largest offset', 'four', Number.MAX_SAFE_INTEGER, null],
+    ['an offset far past the end', 'four', 2 ** 40, null],
   ])('SENDFILE-03 nothing is sent and the position stays: %s', (_what, content, offset, count) =>
     withLoop(makeLoop, async (loop, sockets, files) => {
       const [a, b] = sockets.pair();

@@ -3,10 +3,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-import { CancelledError } from '@tsyncio/core';
-import { sleep, waitFor } from '@tsyncio/futures-tasks';
+import { CancelledError, osError } from '@tsyncio/core';
+import { failedOperation, type Operation, operation, sleep, waitFor } from '@tsyncio/futures-tasks';
 import { removeWriter, sockConnect, sockRecv, sockSendall } from '@tsyncio/selector-io';
-import { AF_INET, AF_INET6, AF_UNIX, type Address, type InetAddress, SOCK_DGRAM } from '@tsyncio/socket';
+import {
+  AF_INET,
+  AF_INET6,
+  AF_UNIX,
+  type AddrInfo,
+  type Address,
+  type InetAddress,
+  IPPROTO_TCP,
+  SOCK_DGRAM,
+  SOCK_STREAM,
+} from '@tsyncio/socket';
 import { leakAudit } from '@tsyncio/test-support';
 
 import { eachSelector } from './support/selectors.js';
@@ -95,6 +105,84 @@ eachSelector((makeLoop) => {
         port,
       });
       expect([removeWriter(loop, client), client.closed]).toEqual([false, false]);
+    }),
+  );
+
+  test(
+    'SOCK-14 a name is looked up for the family, type and protocol of the socket, and only the first result is tried',
+    inLoop(makeLoop, async (loop, sockets) => {
+      const listener = sockets.listener();
+      const [host, port] = listener.getsockname() as InetAddress;
+      const [, dead] = deadPort(sockets);
+      const lookups: unknown[] = [];
+      let ports = [port, dead];
+      const getaddrinfo = (...args: unknown[]): Operation<AddrInfo[]> => {
+        lookups.push(args);
+        return operation(
+          loop,
+          (function* () {
+            yield* sleep(0.001);
+            return ports.map((each): AddrInfo => [AF_INET, SOCK_STREAM, IPPROTO_TCP, '', [host, each]]);
+          })(),
+        );
+      };
+      Object.assign(loop, { getaddrinfo });
+      const client = sockets.make();
+      expect(await sockConnect(loop, client, ['somewhere.test', port])).toBeUndefined();
+      expect(client.getpeername()).toEqual([host, port]);
+      ports = [dead, port];
+      const error = await failure(sockConnect(loop, sockets.make(), [host, 'http']));
+      expect(error).toMatchObject({ code: 'ECONNREFUSED', address: host, port: dead });
+      const options = { family: AF_INET, type: SOCK_STREAM, proto: 0, flags: 0 };
+      expect(lookups).toEqual([
+        ['somewhere.test', port, options],
+        [host, 'http', options],
+      ]);
+    }),
+  );
+
+  test(
+    'SOCK-14 a literal is not looked up; a failed lookup comes out as it is',
+    inLoop(makeLoop, async (loop, sockets) => {
+      const listener = sockets.listener();
+      const [host, port] = listener.getsockname() as InetAddress;
+      const problem = osError({ code: 'EAI_NONAME', errno: -2, syscall: 'getaddrinfo' });
+      const getaddrinfo = jest.fn((): Operation<AddrInfo[]> => failedOperation(loop, problem));
+      Object.assign(loop, { getaddrinfo });
+      await sockConnect(loop, sockets.make(), [host, port]);
+      await sockConnect(loop, sockets.make(), [host, String(port)]);
+      expect(getaddrinfo).not.toHaveBeenCalled();
+      const client = sockets.make();
+      expect(await failure(sockConnect(loop, client, ['nowhere.test', port]))).toBe(problem);
+      expect(client.closed).toBe(false);
+    }),
+  );
+
+  test(
+    'SOCK-14 localhost, by the resolver of the system; cancelled in the middle of it',
+    inLoop(makeLoop, async (loop, sockets) => {
+      const listener = sockets.listener();
+      const [, port] = listener.getsockname() as InetAddress;
+      const client = sockets.make();
+      await sockConnect(loop, client, ['localhost', port]);
+      expect(client.getpeername()).toEqual(['127.0.0.1', port]);
+      const task = loop.createTask(() => sockConnect(loop, sockets.make(), ['localhost', port]));
+      await sleep(0);
+      task.cancel();
+      expect(await failure(task)).toBeInstanceOf(CancelledError);
+      expect(loop.backend.active).toBe(false);
+    }),
+  );
+
+  test(
+    'SOCK-14 SOCK-16 an IPv6 literal on an IPv4 socket, and a name nobody has, are GaiErrors',
+    inLoop(makeLoop, async (loop, sockets) => {
+      for (const address of [
+        ['::1', 1],
+        ['a.name.that.nobody.has.test', 1],
+      ] as const) {
+        expect(await failure(sockConnect(loop, sockets.make(), address))).toMatchObject({ name: 'GaiError' });
+      }
     }),
   );
 

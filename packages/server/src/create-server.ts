@@ -1,15 +1,15 @@
 import { logger, ValueError } from '@tsyncio/core';
-import { operation, type Operation } from '@tsyncio/futures-tasks';
+import { gather, operation, type CoroutineGenerator, type Operation } from '@tsyncio/futures-tasks';
 import {
   AF_INET6,
-  AF_UNSPEC,
+  AI_PASSIVE,
   IPPROTO_IPV6,
   IPV6_V6ONLY,
   SO_REUSEADDR,
   SO_REUSEPORT,
-  SOCK_STREAM,
   Socket,
   SOL_SOCKET,
+  type AddrInfo,
 } from '@tsyncio/socket';
 import {
   checkFactory,
@@ -18,10 +18,9 @@ import {
   endpointArguments,
   SERVER_TLS_OPTIONS,
   serverTls,
-  streamAddresses,
+  streamInfos,
   type ProtocolFactory,
   type ServerTlsOptions,
-  type StreamAddress,
 } from '@tsyncio/transports-protocols';
 
 import { checkBacklog, DEFAULT_BACKLOG } from './backlog.js';
@@ -32,6 +31,8 @@ import { Server, type ServingLoop } from './server.js';
 export interface ServerOptions extends ServerTlsOptions {
   /** `AF_INET` or `AF_INET6`; default 0, which takes both. */
   readonly family?: number | undefined;
+  /** `AI_*` flags for the lookup; default `AI_PASSIVE`. */
+  readonly flags?: number | undefined;
   /** Connections that may wait to be accepted, and how many are accepted in one iteration. Default 100. */
   readonly backlog?: number | undefined;
   /** SO_REUSEADDR: bind although old connections of the port linger. Default (null) true; false leaves the option off. */
@@ -44,9 +45,18 @@ export interface ServerOptions extends ServerTlsOptions {
   readonly sock?: Socket | null | undefined;
 }
 
-const OPTIONS = ['family', 'backlog', 'reuseAddress', 'reusePort', 'startServing', 'sock', ...SERVER_TLS_OPTIONS];
+const OPTIONS = [
+  'family',
+  'flags',
+  'backlog',
+  'reuseAddress',
+  'reusePort',
+  'startServing',
+  'sock',
+  ...SERVER_TLS_OPTIONS,
+];
 
-/** Where a server listens: an IP literal, several, or null (or '') for all interfaces of this machine. */
+/** Where a server listens: a name or an IP literal, several, or null (or '') for all interfaces of this machine. */
 export type Hosts = string | null | Iterable<string | null>;
 
 /**
@@ -55,11 +65,11 @@ export type Hosts = string | null | Iterable<string | null>;
  * The factory is called for every connection. Its protocol's callbacks run in the async context of this call.
  *
  * @param host - See {@link Hosts}. All interfaces means one socket for IPv4 and one for IPv6. Equal hosts are bound once.
- * @param port - 0 to 65535; 0 or null lets the kernel choose one for each socket: see `server.sockets`.
+ * @param port - 0 to 65535, or the name of a service; 0 or null lets the kernel choose one for each socket: see `server.sockets`.
  * @returns The server; by default it accepts connections.
  * @throws Through the operation: OSError with `code`, `address` and `port` if an address cannot be had (`bind EADDRINUSE 127.0.0.1:80`);
  *   ValueError without host, port and `sock`, or with both, and for a `sock` that is no stream socket; TypeError for wrong types and
- *   unknown options; NotImplementedError for a host name. Sockets made here are closed then, one that was given is not.
+ *   unknown options; GaiError for a name that cannot be looked up. Sockets made here are closed then, one that was given is not.
  *
  * @example
  * await using server = await createServer(loop, () => new Echo(), '127.0.0.1', 0);
@@ -103,31 +113,36 @@ function* serving(
     sockets = [sock];
   } else {
     if (sock !== null) throw new ValueError('host/port and sock can not be specified at the same time');
-    sockets = bindAll(loop, addressesOf(host, port, options), options);
+    sockets = bindAll(loop, yield* addressesOf(loop, host, port, options), options);
   }
   return yield* serve(loop, new Server(loop, sockets, factory, backlog, tls), startServing, sock === null);
 }
 
-/** The addresses of all hosts, each once. */
-function addressesOf(host: Hosts, port: number | string | null, options: ServerOptions): StreamAddress[] {
-  const lookUp = { method: 'createServer', family: options.family ?? AF_UNSPEC, passive: true };
+/** The addresses of all hosts, each once; looked up at the same time. */
+function* addressesOf(
+  loop: ServingLoop,
+  host: Hosts,
+  port: number | string | null,
+  { family = 0, flags = AI_PASSIVE }: ServerOptions,
+): CoroutineGenerator<AddrInfo[]> {
   const hosts = host === '' ? [null] : typeof host === 'object' && host !== null ? [...host] : [host];
-  const found = new Map<string, StreamAddress>();
-  for (const name of hosts) {
-    for (const address of streamAddresses(name, port, lookUp)) found.set(JSON.stringify(address), address);
+  const lookUps = hosts.map((name) => operation(loop, streamInfos(loop, [name, port], { family, flags })));
+  const found = new Map<string, AddrInfo>();
+  for (const infos of yield* gather(...lookUps, { loop })) {
+    for (const info of infos) found.set(JSON.stringify(info), info);
   }
   return [...found.values()];
 }
 
 /** A bound socket for each address; all or none. */
-function bindAll(loop: ServingLoop, addresses: readonly StreamAddress[], options: ServerOptions): Socket[] {
+function bindAll(loop: ServingLoop, infos: readonly AddrInfo[], options: ServerOptions): Socket[] {
   const sockets: Socket[] = [];
   let refused: unknown = null;
   try {
-    for (const { family, proto, address } of addresses) {
+    for (const [family, type, proto, , address] of infos) {
       let socket: Socket;
       try {
-        socket = new Socket(family, SOCK_STREAM, proto, { nonblocking: true });
+        socket = new Socket(family, type, proto, { nonblocking: true });
       } catch (error) {
         // A system without IPv6, for example: the other addresses will do.
         if (loop.getDebug()) logger.warning(`createServer: no socket of family ${family}: ${String(error)}`);

@@ -3,6 +3,7 @@ import { SelectorIo } from '@tsyncio/selector-io';
 import { createServer, type Server } from '@tsyncio/server';
 import {
   AF_INET,
+  AI_PASSIVE,
   AF_INET6,
   AF_UNIX,
   IPPROTO_TCP,
@@ -10,6 +11,7 @@ import {
   SO_REUSEADDR,
   SO_REUSEPORT,
   SOCK_DGRAM,
+  SOCK_STREAM,
   Socket,
   SOL_SOCKET,
   type InetAddress,
@@ -262,9 +264,10 @@ test(
     const server = await createServer(loop, factory, '127.0.0.1', 0);
     expect(log).toEqual(['iteration']);
     server.close();
-    const idle = createServer(loop, factory, '127.0.0.1', 0, { startServing: false });
-    expect(idle.done()).toBe(true);
-    (await idle).close();
+    log.length = 0;
+    const idle = await createServer(loop, factory, '127.0.0.1', 0, { startServing: false });
+    expect(idle.isServing()).toBe(false);
+    idle.close();
   }),
 );
 
@@ -384,14 +387,62 @@ badCall('createServer', make, {
     'a backlog that is no number': { call: inside(factory, '127.0.0.1', 0, { backlog: '1' }), throws: 'TypeError' },
     'a backlog that is no integer': { call: inside(factory, '127.0.0.1', 0, { backlog: 1.5 }), throws: 'ValueError' },
     'a sock that is no Socket': { call: inside(factory, { sock: 7 }), throws: 'TypeError', message: /sock/ },
-    'a host name': { call: inside(factory, 'localhost', 0), throws: 'NotImplementedError', message: /'localhost'/ },
-    'one host name among literals': {
-      call: inside(factory, ['127.0.0.1', 'localhost'], 0),
-      throws: 'NotImplementedError',
+    'SERVER-09 a name that nobody knows': {
+      call: inside(factory, 'no such host.invalid', 0),
+      throws: 'GaiError',
+      message: /EAI_NONAME/,
     },
+    'SERVER-09 one such name among literals': {
+      call: inside(factory, ['127.0.0.1', 'no such host.invalid'], 0),
+      throws: 'GaiError',
+    },
+    'a service that nobody knows': { call: inside(factory, '127.0.0.1', 'no-such-service'), throws: 'GaiError' },
   },
   afterClose: { call: (loop) => create(loop, factory, '127.0.0.1', 0), throws: 'RuntimeError' },
 });
+
+test(
+  'SERVER-03 SERVER-15 names are looked up at the same time, by the loop; equal addresses are bound once',
+  inLoop(async ({ loop }) => {
+    const asked: unknown[][] = [];
+    const gate = loop.createFuture<void>();
+    Object.assign(loop, {
+      getaddrinfo: (...args: unknown[]) => {
+        asked.push(args);
+        const [, port] = args;
+        // Nobody is answered before all have asked.
+        if (asked.length === 3) gate.setResult(undefined);
+        return gate.then(() => [[AF_INET, SOCK_STREAM, IPPROTO_TCP, '', ['127.0.0.1', port]]]);
+      },
+    });
+    const server = await createServer(loop, factory, ['one', 'two', 'three', '127.0.0.1'], 0);
+    expect(asked.map(([host]) => host)).toEqual(['one', 'two', 'three']);
+    // DNS-10 NDNS-10: host and port, and the rest as options.
+    expect(asked[0]).toEqual(['one', 0, { family: 0, type: SOCK_STREAM, proto: 0, flags: AI_PASSIVE }]);
+    expect(server.sockets).toHaveLength(1);
+    server.close();
+  }),
+);
+
+test(
+  'SERVER-09 an empty answer is an OSError',
+  inLoop(async ({ loop }) => {
+    Object.assign(loop, { getaddrinfo: () => Promise.resolve([]) });
+    await expect(createServer(loop, factory, 'nowhere', 0)).rejects.toMatchObject({
+      name: 'OSError',
+      message: "getaddrinfo('nowhere') returned an empty list",
+    });
+  }),
+);
+
+test(
+  'SERVER-02 names and services are looked up',
+  inLoop(async ({ loop }) => {
+    const server = await createServer(loop, factory, 'localhost', 0, { family: AF_INET });
+    expect(addressOf(server)[0]).toBe('127.0.0.1');
+    server.close();
+  }),
+);
 
 test('in debug mode a server and its connections are logged', async () => {
   const loop = make();

@@ -24,7 +24,10 @@ export type {
   WatchIo,
 } from './ports.js';
 export {
+  checkRange,
   type FileLike,
+  FileSource,
+  FileTransfer,
   type ReadableFile,
   type SendfileOptions,
   sockAccept,
@@ -40,3 +43,14 @@ export {
 } from './sock/index.js';
 export { acceptedFrom, connectError, Socket, socketpair, type SocketOptions } from './socket.js';
 export { addReader, addWriter, removeReader, removeWriter, type WatchingLoop } from './watch.js';
+export * from './dns/constants.js';
+export { ensureResolved, type HostAndPort, type ResolvingLoop } from './dns/ensure-resolved.js';
+export {
+  type AddrInfo,
+  type AddrInfoOptions,
+  getaddrinfo,
+  type LookupHost,
+  type LookupPort,
+} from './dns/getaddrinfo.js';
+export { getnameinfo } from './dns/getnameinfo.js';
+export type { LookupLoop } from './dns/resolving.js';

@@ -80,6 +80,15 @@ export interface StreamChannel extends Channel {
   write(data: Uint8Array): number;
   /** As `write`, for several chunks in one system call. Returns the bytes taken over all chunks, which may be any prefix. */
   writev(chunks: readonly Uint8Array[]): number;
+  /**
+   * Sends from an open file what can be sent now, without the data passing through the process. Never waits, and leaves the file's position alone.
+   *
+   * @param file - A descriptor; open until everything that was taken has left (`unsent`).
+   * @param length - How many bytes at most; 1 or more.
+   * @returns the bytes taken; 0 at the end of the file; null when it would block.
+   * @throws OSError when the stream is broken, or the file or the backend is not of the kind that can do it.
+   */
+  sendFile(file: number, offset: number, length: number): number | null;
   /** Sends the end of stream after what was written. Throws OSError (`ENOTCONN`). */
   shutdownWrite(): void;
 }

@@ -5,6 +5,7 @@
  */
 export { createConnection, type ConnectionOptions } from './create-connection.js';
 export { connectAcceptedSocket, type AcceptedSocketOptions } from './connect-accepted-socket.js';
+export { createDatagramEndpoint, type DatagramOptions } from './create-datagram-endpoint.js';
 export { checkUnixSocket, createUnixConnection, type UnixConnectionOptions } from './create-unix-connection.js';
 export { checkOptions, endpointArguments, type EndpointArguments } from './endpoint-arguments.js';
 export { FlowControlledTransport } from './flow-control.js';
@@ -20,7 +21,7 @@ export {
   type ProtocolCallbacks,
   type StreamProtocol,
 } from './protocol.js';
-export { streamAddresses, type LookUp, type StreamAddress } from './stream-address.js';
+export { streamInfos, type StreamLookUp } from './stream-infos.js';
 export { checkStreamSocket, discardSocket } from './stream-socket.js';
 export { StreamTransport, type StreamTransportOptions, type TransportOwner } from './stream-transport.js';
 export { openTls, type OpenTlsOptions } from './tls/open-tls.js';

@@ -1,5 +1,6 @@
 import { brand, NotImplementedError } from '@tsyncio/core';
 import type { Address, AddressLike } from '@tsyncio/socket';
+import type { PeerCertificate } from '@tsyncio/socket/native';
 
 import type { BaseProtocolCallbacks } from './protocol.js';
 import type { Ssl } from './tls/options.js';

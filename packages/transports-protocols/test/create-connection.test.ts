@@ -246,13 +246,30 @@ badCall('createConnection', make, {
     },
     'a family that is no number': { call: inside(factory, '127.0.0.1', 1, { family: 'x' }), throws: 'TypeError' },
     'a sock that is no Socket': { call: inside(factory, { sock: {} }), throws: 'TypeError', message: /sock/ },
-    'a host name': {
-      call: inside(factory, 'localhost', 1),
-      throws: 'NotImplementedError',
-      message: /'localhost' is a name/,
+    'CONN-14 a name that nobody knows': {
+      call: inside(factory, 'no such host.invalid', 1),
+      throws: 'GaiError',
+      message: /EAI_NONAME/,
     },
+    'a host that is no text': { call: inside(factory, 5, 1), throws: 'TypeError', message: /host/ },
     'an empty host name': { call: inside(factory, '', 1), throws: 'GaiError' },
-    'a service name': { call: inside(factory, '127.0.0.1', 'http'), throws: 'NotImplementedError', message: /'http'/ },
+    'CONN-15 a service that nobody knows': {
+      call: inside(factory, '127.0.0.1', 'no-such-service'),
+      throws: 'GaiError',
+      message: /EAI_SERVICE/,
+    },
+    'a local address that is none': { call: inside(factory, '127.0.0.1', 1, { localAddr: 5 }), throws: 'TypeError' },
+    'HEB-05 a delay that is no number': {
+      call: inside(factory, '127.0.0.1', 1, { happyEyeballsDelay: '1' }),
+      throws: 'TypeError',
+      message: /happyEyeballsDelay/,
+    },
+    'a negative delay': { call: inside(factory, '127.0.0.1', 1, { happyEyeballsDelay: -1 }), throws: 'ValueError' },
+    'an interleave that is no number': {
+      call: inside(factory, '127.0.0.1', 1, { interleave: '1' }),
+      throws: 'TypeError',
+    },
+    'a negative interleave': { call: inside(factory, '127.0.0.1', 1, { interleave: -1 }), throws: 'ValueError' },
   },
   afterClose: {
     call: (loop) => connect(loop, factory, '127.0.0.1', 1),

@@ -10,6 +10,8 @@ import {
 import {
   addReader,
   addWriter,
+  getaddrinfo,
+  getnameinfo,
   removeReader,
   removeWriter,
   sockAccept,
@@ -19,13 +21,20 @@ import {
   sockRecvfromInto,
   sockRecvInto,
   sockSendall,
+  sockSendfile,
   sockSendto,
   type AcceptIo,
+  type AddrInfo,
+  type AddrInfoOptions,
   type Address,
   type AddressLike,
   type ConnectIo,
   type DatagramIo,
   type FileDescriptorLike,
+  type FileLike,
+  type LookupHost,
+  type LookupPort,
+  type SendfileOptions,
   type Socket,
   type StreamIo,
   type WatchIo,
@@ -33,8 +42,12 @@ import {
 import {
   connectAcceptedSocket,
   createConnection,
+  createDatagramEndpoint,
   createUnixConnection,
   type ConnectionOptions,
+  type DatagramOptions,
+  type DatagramProtocolCallbacks,
+  type DatagramTransport,
   type ProtocolFactory,
   type StreamProtocol,
   type Transport,
@@ -123,6 +136,39 @@ export class EventLoop<B extends LoopIo = LoopIo> extends TaskLoop<B> {
     return createUnixServer(this, protocolFactory, path, options);
   }
 
+  /**
+   * Opens a datagram socket, UDP or Unix. asyncio: `create_datagram_endpoint`. See `createDatagramEndpoint` of
+   * `@tsyncio/transports-protocols` for options and errors.
+   *
+   * @example
+   * const [transport, protocol] = await loop.createDatagramEndpoint(() => new Echo(), { localAddr: ['127.0.0.1', 9999] });
+   */
+  createDatagramEndpoint<P extends DatagramProtocolCallbacks>(
+    protocolFactory: () => P,
+    options: DatagramOptions,
+  ): Operation<[DatagramTransport, P]> {
+    return createDatagramEndpoint(this, protocolFactory, options);
+  }
+
+  /**
+   * Looks up the addresses of a host. asyncio: `getaddrinfo`. All methods that take a host call this one for what is no IP literal: override it
+   * to look up names in another way. See `getaddrinfo` of `@tsyncio/socket` for errors.
+   *
+   * @example
+   * const [[family, type, proto, , address]] = await loop.getaddrinfo('example.org', 443, { type: SOCK_STREAM });
+   */
+  getaddrinfo(host: LookupHost, port: LookupPort, options?: AddrInfoOptions): Operation<AddrInfo[]> {
+    return getaddrinfo(this, host, port, options);
+  }
+
+  /** Looks up the names of an address: of its host and of its port. `flags`: `NI_*`. asyncio: `getnameinfo`. */
+  getnameinfo(
+    sockaddr: readonly [host: string, port: number, flowinfo?: number, scopeId?: number],
+    flags?: number,
+  ): Operation<[host: string, service: string]> {
+    return getnameinfo(this, sockaddr, flags);
+  }
+
   /** Makes a transport of a connection that was accepted outside of the loop. asyncio: `connect_accepted_socket`. */
   connectAcceptedSocket<P extends StreamProtocol>(
     protocolFactory: ProtocolFactory<P>,
@@ -197,5 +243,21 @@ export class EventLoop<B extends LoopIo = LoopIo> extends TaskLoop<B> {
   /** Takes the next connection of a listening socket: a non-blocking socket that is yours, and its peer. asyncio: `sock_accept`. */
   sockAccept(sock: Socket): Operation<[Socket, Address]> {
     return sockAccept(this, sock);
+  }
+
+  /**
+   * Sends a file from `offset` to its end, or `count` bytes of it, by the system call where that is possible. asyncio: `sock_sendfile`.
+   *
+   * @param file - A descriptor, a `FileHandle`, or anything with a `FileHandle`'s `read`.
+   * @returns How many bytes.
+   */
+  sockSendfile(
+    sock: Socket,
+    file: FileLike,
+    offset?: number,
+    count?: number | null,
+    options?: SendfileOptions,
+  ): Operation<number> {
+    return sockSendfile(this, sock, file, offset, count, options);
   }
 }

@@ -1,22 +1,27 @@
 import { darwinAbi, freebsdAbi } from './bsd/abi.js';
 import { darwinConstants, freebsdConstants } from './bsd/constants.js';
+import { darwinNetdb, freebsdNetdb } from './bsd/netdb.js';
 import { E } from './errno.js';
 import { linuxAbi } from './linux/abi.js';
 import { linuxConstants, type SocketConstants } from './linux/constants.js';
+import { linuxNetdb } from './linux/netdb.js';
 import type { Abi } from './posix/abi.js';
 import { PosixCalls } from './posix/calls.js';
+import type { Netdb } from './posix/netdb.js';
+import { Resolver } from './posix/resolver.js';
 import type { SystemCalls } from './system-calls.js';
 
 /** What we know of an operating system. */
 interface System {
   readonly abi: Abi;
   readonly constants: Partial<SocketConstants>;
+  readonly netdb: Netdb;
 }
 
 const systems: Readonly<Partial<Record<string, System>>> = {
-  linux: { abi: linuxAbi, constants: linuxConstants },
-  darwin: { abi: darwinAbi, constants: darwinConstants },
-  freebsd: { abi: freebsdAbi, constants: freebsdConstants },
+  linux: { abi: linuxAbi, constants: linuxConstants, netdb: linuxNetdb },
+  darwin: { abi: darwinAbi, constants: darwinConstants, netdb: darwinNetdb },
+  freebsd: { abi: freebsdAbi, constants: freebsdConstants, netdb: freebsdNetdb },
 };
 
 /** The table of this system; Linux's where there is none, so that importing the package works anywhere. */
@@ -25,7 +30,11 @@ export const systemAbi: Abi = (systems[process.platform] ?? systems['linux']!).a
 /** The public constants of this system; Linux's where there are none. Those that a system does not have are undefined. */
 export const socketConstants = (systems[process.platform] ?? systems['linux']!).constants as SocketConstants;
 
+/** Flags and error codes of name resolution on this system; Linux's where there are none. */
+export const netdbConstants = (systems[process.platform] ?? systems['linux']!).netdb.constants;
+
 let calls: SystemCalls | undefined;
+let resolving: Resolver | undefined;
 
 /**
  * The system calls of this platform; loads koffi at the first call of a thread.
@@ -44,6 +53,15 @@ export function systemCalls(): SystemCalls {
     calls = new PosixCalls(systemAbi);
   }
   return calls;
+}
+
+/** The name resolution of this platform, as {@link systemCalls}. */
+export function resolver(): Resolver {
+  if (resolving === undefined) {
+    systemCalls(); // throws on a platform without an implementation
+    resolving = new Resolver(systemAbi, systems[process.platform]!.netdb);
+  }
+  return resolving;
 }
 
 /**

@@ -1,5 +1,7 @@
 export { type SendfileOptions, sockSendfile } from './sendfile.js';
-export type { FileLike, ReadableFile } from './sendfile-source.js';
+export { checkRange } from './sendfile-range.js';
+export { type FileLike, FileSource, type ReadableFile } from './sendfile-source.js';
+export { FileTransfer } from './sendfile-transfer.js';
 export { sockAccept } from './sock-accept.js';
 export { sockConnect } from './sock-connect.js';
 export { sockRecv, sockRecvInto } from './sock-recv.js';

@@ -89,7 +89,7 @@ const readDescriptor = promisify(read);
 
 /** A system error of Node's as one of ours; any other as it is. */
 function fromNode(error: unknown): unknown {
-  if (!(error instanceof Error) || isOSError(error)) return error;
+  if (typeof error !== 'object' || error === null || isOSError(error)) return error;
   const { errno, syscall } = error as NodeJS.ErrnoException;
   return typeof errno === 'number' && syscall === 'read' ? systemError(errno, syscall) : error;
 }

@@ -1,14 +1,16 @@
-import { hasBrand, SendfileNotAvailableError, ValueError } from '@tsyncio/core';
+import { hasBrand, ValueError } from '@tsyncio/core';
 import { type CoroutineGenerator, type Operation, operation } from '@tsyncio/futures-tasks';
 
-import { kindOf } from '../arguments.js';
 import { SOCK_STREAM } from '../constants.js';
 import { closedError } from '../native/errno.js';
+import { fileCalls } from '../native/posix/sendfile.js';
 import type { Socket } from '../socket.js';
 import { sendByReading } from './sendfile-fallback.js';
+import { checkRange } from './sendfile-range.js';
 import { type FileLike, FileSource } from './sendfile-source.js';
 import { FileTransfer } from './sendfile-transfer.js';
 import { checkSocket } from './sock-operation.js';
+import { countOf } from './sock-recv.js';
 import { repeatWhenReady, type SockLoop } from './wait-ready.js';
 
 /** Options of {@link sockSendfile}. */
@@ -55,8 +57,7 @@ function* send(
   checkSocket(loop, sock);
   const source = new FileSource(file);
   if (sock.type !== SOCK_STREAM) throw new ValueError('only a stream socket can send a file');
-  if (count !== null) checkPlace('count', count, 1);
-  checkPlace('offset', offset, 0);
+  checkRange(offset, count);
   if (sock.closed) throw closedError('sendfile');
   try {
     return yield* sendBySystem(loop, sock, source, offset, count);
@@ -73,28 +74,15 @@ function* sendBySystem(
   offset: number,
   count: number | null,
 ): CoroutineGenerator<number> {
-  const size = sizeOf(source);
-  if (size === 0 ? count === null : offset >= size) return 0;
-  const transfer = new FileTransfer(sock, source, offset, count);
-  if (!transfer.advance()) yield* repeatWhenReady(loop, sock, 'writable', () => transfer.advance());
+  const outlet = {
+    sendFile: (from: number, at: number, length: number) =>
+      countOf('sendfile', fileCalls().sendfile(sock.fileno(), from, at, length)),
+  };
+  const transfer = new FileTransfer(outlet, source, offset, count);
+  const advance = (): boolean => {
+    if (sock.closed) throw closedError('sendfile');
+    return transfer.advance();
+  };
+  if (!transfer.isEmpty() && !advance()) yield* repeatWhenReady(loop, sock, 'writable', advance);
   return transfer.sent;
-}
-
-function sizeOf(source: FileSource): number {
-  if (!source.hasDescriptor) throw new SendfileNotAvailableError('sendfile cannot be used: the file has no descriptor');
-  try {
-    return source.size();
-  } catch (cause) {
-    throw new SendfileNotAvailableError('sendfile cannot be used: no regular file', { cause });
-  }
-}
-
-/** Unlike other numbers, one that is no integer is a wrong type: so it is in asyncio. */
-function checkPlace(name: string, value: unknown, min: number): void {
-  if (!Number.isInteger(value)) {
-    throw new TypeError(`${name} must be an integer, not ${typeof value === 'number' ? value : kindOf(value)}`);
-  }
-  if ((value as number) < min || (value as number) > Number.MAX_SAFE_INTEGER) {
-    throw new ValueError(`${name} must be an integer of at least ${min} and below 2^53, not ${value as number}`);
-  }
 }

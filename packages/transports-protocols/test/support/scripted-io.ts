@@ -1,3 +1,5 @@
+import { readSync } from 'node:fs';
+
 import { Handle, type HandleOwner, type ReadySink } from '@tsyncio/core';
 import type { Socket, StreamChannel, StreamIo, StreamSink } from '@tsyncio/socket';
 
@@ -61,6 +63,12 @@ export class ScriptedChannel implements StreamChannel {
 
   unwatchWritable(): void {
     this.watching = false;
+  }
+
+  sendFile(file: number, offset: number, length: number): number | null {
+    const data = Buffer.alloc(Math.min(length, this.room));
+    if (data.length === 0) return null;
+    return this.write(data.subarray(0, readSync(file, data, 0, data.length, offset)));
   }
 
   shutdownWrite(): void {

@@ -30,7 +30,6 @@ export const SSL_TLSEXT_ERR_OK = 0;
 export const SSL_TLSEXT_ERR_ALERT_FATAL = 2;
 export const SSL_TLSEXT_ERR_NOACK = 3;
 
-
 /** Commands of `BIO_ctrl`. */
 export const BIO_CTRL_RESET = 1;
 
