@@ -1,7 +1,10 @@
 import { brand, NotImplementedError } from '@tsyncio/core';
 import type { Address, AddressLike } from '@tsyncio/socket';
+import type { PeerCertificate } from '@tsyncio/socket/native';
 
 import type { BaseProtocolCallbacks } from './protocol.js';
+import type { Ssl } from './tls/options.js';
+import type { TlsInfo } from './tls/session.js';
 import type { TransportSocket } from './transport-socket.js';
 
 /** What `getExtraInfo` knows by name. Transports of other packages may add to it by declaration merging. */
@@ -12,6 +15,16 @@ export interface ExtraInfo {
   peername: Address;
   /** Our address. */
   sockname: Address;
+  /** TLS: what was given as `ssl`. */
+  sslcontext: Ssl;
+  /** TLS: the peer's certificate as Node's `getPeerCertificate` gives it. Empty if it was not verified; null if there is none. */
+  peercert: PeerCertificate | Record<string, never>;
+  /** TLS: the cipher's name, the protocol that defined it, and the bits of its key. */
+  cipher: readonly [name: string, version: string, bits: number];
+  /** TLS: null, there is none. */
+  compression: string;
+  /** TLS: all that is known about the connection. */
+  sslObject: TlsInfo;
 }
 
 /** The water marks of a write buffer, in bytes. */

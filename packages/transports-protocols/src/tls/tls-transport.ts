@@ -1,5 +1,4 @@
 import { brand, NotImplementedError, RuntimeError } from '@tsyncio/core';
-import type { PeerCertificate } from '@tsyncio/socket/native';
 
 import { checkBytes, checkPieces } from '../bytes.js';
 import type { StreamProtocol } from '../protocol.js';
@@ -7,21 +6,6 @@ import { Transport, type WriteBufferLimits } from '../transport.js';
 import type { Ssl, TlsSettings } from './options.js';
 import type { TlsInfo } from './session.js';
 import type { TlsProtocol } from './tls-protocol.js';
-
-declare module '../transport.js' {
-  interface ExtraInfo {
-    /** TLS: what was given as `ssl`. */
-    sslcontext: Ssl;
-    /** TLS: the peer's certificate as Node's `getPeerCertificate` gives it. Empty if it was not verified; null if there is none. */
-    peercert: PeerCertificate | Record<string, never>;
-    /** TLS: the cipher's name, the protocol that defined it, and the bits of its key. */
-    cipher: readonly [name: string, version: string, bits: number];
-    /** TLS: null, there is none. */
-    compression: string;
-    /** TLS: all that is known about the connection. */
-    sslObject: TlsInfo;
-  }
-}
 
 /** The names under which asyncio and JavaScript know the same thing. */
 const ALIASES: Readonly<Record<string, string>> = { sslContext: 'sslcontext', ssl_object: 'sslObject' };

@@ -4,7 +4,6 @@
 export const SSL_ERROR_SSL = 1;
 export const SSL_ERROR_WANT_READ = 2;
 export const SSL_ERROR_WANT_WRITE = 3;
-export const SSL_ERROR_SYSCALL = 5;
 export const SSL_ERROR_ZERO_RETURN = 6;
 
 /** `SSL_set_verify`. */
@@ -30,9 +29,6 @@ export const TLSEXT_NAMETYPE_HOST_NAME = 0;
 export const SSL_TLSEXT_ERR_OK = 0;
 export const SSL_TLSEXT_ERR_ALERT_FATAL = 2;
 export const SSL_TLSEXT_ERR_NOACK = 3;
-
-/** `SSL_get_shutdown`. */
-export const SSL_RECEIVED_SHUTDOWN = 2;
 
 /** Commands of `BIO_ctrl`. */
 export const BIO_CTRL_RESET = 1;

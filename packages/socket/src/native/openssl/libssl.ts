@@ -92,8 +92,6 @@ function declareOpenssl() {
     pending: query('SSL_pending'),
 
     // SSL: what came of it.
-    finished: query('SSL_is_init_finished'),
-    shutdownState: query('SSL_get_shutdown'),
     verifyResult: query('SSL_get_verify_result', 'long'),
     protocolVersion: text('SSL_get_version'),
     cipher: query('SSL_get_current_cipher', 'uintptr_t'),
