@@ -6,6 +6,8 @@ const CAPACITY = 64 * 1024;
 
 const ERRNO: Readonly<Record<string, number>> = {
   EBADF: 9,
+  ENOMEM: 12,
+  EINVAL: 22,
   EAGAIN: 11,
   ENFILE: 23,
   EMFILE: 24,
@@ -13,6 +15,7 @@ const ERRNO: Readonly<Record<string, number>> = {
   EMSGSIZE: 90,
   ENOBUFS: 105,
   ECONNRESET: 104,
+  ENOTCONN: 107,
   ECONNREFUSED: 111,
 };
 
