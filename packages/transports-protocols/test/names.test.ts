@@ -99,7 +99,7 @@ describe('names', () => {
   );
 
   test(
-    'CONN-07 errors that differ are told together, in order; equal ones once',
+    'CONN-07 NETARG-04 errors that differ are told together, in order; equal ones once',
     inLoop(async ({ loop }) => {
       const [first, second] = [nobody(), nobody('::1')];
       naming(loop, { two: [first, second], same: [first, first] });
