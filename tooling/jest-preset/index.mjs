@@ -14,6 +14,7 @@ export function project(displayName) {
     testMatch: ['<rootDir>/test/**/*.test.ts'],
     moduleNameMapper: {
       '^(\\.{1,2}/.*)\\.js$': '$1', // './x.js' written in TypeScript
+      '^@tsyncio/test-support/memory-io$': at('tooling/test-support/src/memory-io.ts'),
       '^@tsyncio/(test-support|contract-tests)$': at('tooling/$1/src/index.ts'),
     },
     transform: { '^.+\\.ts$': ['ts-jest', { tsconfig: at('tsconfig.jest.json') }] },

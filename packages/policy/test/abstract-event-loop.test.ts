@@ -45,3 +45,22 @@ test('ABSLOOP-03 callSoon calls callLater with no delay and gives back what it g
   expect(calls).toEqual([[0, callback, 1, 2]]);
   expect(() => new AbstractEventLoop().callSoon(callback)).toThrow('AbstractEventLoop.callLater');
 });
+
+test('PROTO-06 the networking methods refuse: those for descriptors and signals at the call, the others when awaited', async () => {
+  const loop = new AbstractEventLoop() as unknown as Methods;
+  for (const name of [
+    'addReader',
+    'removeReader',
+    'addWriter',
+    'removeWriter',
+    'addSignalHandler',
+    'removeSignalHandler',
+  ]) {
+    expect(() => loop[name]!()).toThrow(expect.objectContaining(refused(name)));
+  }
+  const awaited = [
+    'createConnection createServer createDatagramEndpoint createUnixConnection createUnixServer connectAcceptedSocket sendfile startTls',
+    'connectReadPipe connectWritePipe sockRecv sockRecvInto sockSendall sockConnect sockAccept sockSendfile',
+  ].flatMap((line) => line.split(' '));
+  for (const name of awaited) await expect(loop[name]!()).rejects.toMatchObject(refused(name));
+});

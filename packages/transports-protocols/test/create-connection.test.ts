@@ -352,7 +352,7 @@ class Unanswered extends SelectorIo {
   }
 }
 
-test('CONN-22 a cancelled connect closes its socket and leaves nothing behind', async () => {
+test('NETARG-05 CONN-22 a cancelled connect closes its socket and leaves nothing behind', async () => {
   const backend = new Unanswered();
   const loop = new TaskLoop({ backend });
   await loop.runUntilComplete(async () => {

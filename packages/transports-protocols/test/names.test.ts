@@ -99,7 +99,7 @@ describe('names', () => {
   );
 
   test(
-    'CONN-07 errors that differ are told together, in order; equal ones once',
+    'CONN-07 NETARG-04 errors that differ are told together, in order; equal ones once',
     inLoop(async ({ loop }) => {
       const [first, second] = [nobody(), nobody('::1')];
       naming(loop, { two: [first, second], same: [first, first] });
@@ -113,7 +113,7 @@ describe('names', () => {
   );
 
   test(
-    'CONN-08 an empty answer is an OSError, for the remote and for the local address',
+    'NETARG-03 CONN-08 an empty answer is an OSError, for the remote and for the local address',
     inLoop(async ({ loop }) => {
       naming(loop, { nowhere: [], there: [nobody()] });
       const remote = await failure(reached(loop, 'nowhere', 1));
@@ -333,7 +333,7 @@ describe('happy eyeballs', () => {
   );
 
   test(
-    'HEB-05 HEB-07 families alternate with a delay, or when asked to; interleave 0 keeps the order',
+    'HEB-05 HEB-07 NETARG-06 families alternate with a delay, or when asked to; interleave 0 keeps the order',
     inLoop(async ({ loop }) => {
       const hosts = ['::1', '::2', '127.0.0.1', '127.0.0.2'];
       const failing = Object.fromEntries(hosts.map((host) => [host, { after: 0, fails: osError(host) }]));

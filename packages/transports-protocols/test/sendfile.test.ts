@@ -165,6 +165,31 @@ describe.each(ways)('$name, $family, $way', (stage) => {
   );
 
   test(
+    'SENDFILE-15 what is in the buffer comes first although the kernel has room again',
+    onStage(stage, async ({ loop, transport, ours, peer }) => {
+      using file = new TestFile('file');
+      const filled = fill(ours);
+      transport.write(pattern(100_000));
+      expect(drain(peer)).toHaveLength(filled);
+      const received = loop.createTask(() => receive(loop, peer, 100_004));
+      expect(await sendfile(loop, transport, file.fd)).toBe(4);
+      expect((await received).equals(Buffer.concat([pattern(100_000), Buffer.from('file')]))).toBe(true);
+    }),
+  );
+
+  test(
+    'SENDFILE-19 it waits at the high mark and goes on at the low one',
+    onStage(stage, async ({ loop, transport, peer }) => {
+      const operation = sendfile(loop, transport, new InMemory(BIG));
+      await sleep(0.03);
+      expect(transport.getWriteBufferSize()).toBeGreaterThan(64 * 1024);
+      await iterations(5);
+      expect((await receive(loop, peer, BIG.length)).equals(BIG)).toBe(true);
+      expect(await operation).toBe(BIG.length);
+    }),
+  );
+
+  test(
     'SENDFILE-14 SENDFILE-19 a slow reader slows the transfer down',
     onStage(stage, async ({ loop, transport, peer }) => {
       using file = new TestFile(BIG.subarray(0, 5_000_000));
@@ -607,9 +632,8 @@ test(
     const transport = await open(loop, ours, new Recorder(loop));
     transport.writeEof();
     using file = new TestFile('content');
-    for (const what of [file.fd, new InMemory(BIG)]) {
-      expect((await failure(sendfile(loop, transport, what))).name).toBe('RuntimeError');
-    }
+    expect((await failure(sendfile(loop, transport, file.fd, 0, null, { fallback: false }))).name).toBe('RuntimeError');
+    expect((await failure(sendfile(loop, transport, new InMemory(BIG)))).name).toBe('RuntimeError');
     expect(transport.isReading()).toBe(true);
     transport.abort();
     await iterations(3);
@@ -645,6 +669,19 @@ test('SENDFILE-14 over a backend that completes: done when all has left', () =>
     channel.sent();
     expect(await operation).toBe(4);
     expect([channel.written.join(''), channel.watching, channel.reading]).toEqual(['cont', false, true]);
+  }));
+
+test('SENDFILE-16 cancelled, it watches nothing any more, whatever the kernel says', () =>
+  scripted(async (loop, transport) => {
+    const { channel } = loop.backend;
+    channel.room = 5;
+    using file = new TestFile('content');
+    const task = loop.createTask(async () => void (await sendfile(loop, transport, file.fd)));
+    await iterations(3);
+    expect([channel.watching, channel.reading]).toEqual([true, false]);
+    task.cancel();
+    await expect(task).rejects.toBeInstanceOf(CancelledError);
+    expect([channel.watching, channel.reading, file.position]).toEqual([false, true, 5]);
   }));
 
 test.each<[code: string, closing: boolean]>([
