@@ -1,12 +1,12 @@
 import { Handle, type HandleOwner, isStep, type ReadySink } from '@tsyncio/core';
-import type { Channel, Socket } from '@tsyncio/socket';
+import type { Channel, OwnedDescriptor, Socket } from '@tsyncio/socket';
 
 import { EVENT_READ, EVENT_WRITE } from './selector.js';
 import type { SelectorIo } from './selector-io.js';
 import { Watch } from './watch.js';
 
 /**
- * What is open on a non-blocking socket: the half that streams and datagrams share.
+ * What is open on a non-blocking descriptor: the half that streams, datagrams and pipes share.
  *
  * One receive for each time that the selector reports data: a level-triggered selector reports what is left in the next iteration,
  * so that one busy connection cannot starve the others, and callbacks come in asyncio's order.
@@ -25,11 +25,11 @@ export abstract class SelectorChannel extends Watch implements Channel {
 
   constructor(
     protected readonly io: SelectorIo,
-    socket: Socket,
+    descriptor: OwnedDescriptor,
     private readonly owner: { isClosing(): boolean },
     loop: HandleOwner,
   ) {
-    super(socket.fileno(), socket);
+    super(descriptor.fileno(), descriptor);
     this.handle = new Handle(runChannel, [this], loop);
   }
 
@@ -72,7 +72,7 @@ export abstract class SelectorChannel extends Watch implements Channel {
     this.io.drop(this);
     this.fd = -1;
     try {
-      this.socket.close();
+      (this.file as OwnedDescriptor).close();
     } catch {
       // Closed by someone else, or an error that came too late for anyone to act on: it is closed.
     }
@@ -124,6 +124,7 @@ export abstract class SelectorChannel extends Watch implements Channel {
     return this.writable();
   }
 
+  /** The descriptor of a channel that was opened on a socket. */
   protected get socket(): Socket {
     return this.file as Socket;
   }

@@ -1,4 +1,12 @@
-import { checkPort, type Handle, type HandleOwner, type OSError, type ReadySink, RuntimeError } from '@tsyncio/core';
+import {
+  checkPort,
+  type Handle,
+  type HandleOwner,
+  NotImplementedError,
+  type OSError,
+  type ReadySink,
+  RuntimeError,
+} from '@tsyncio/core';
 import {
   type AcceptIo,
   type Acceptor,
@@ -11,13 +19,15 @@ import {
   type DatagramSink,
   fileDescriptor,
   type FileDescriptorLike,
+  type OwnedDescriptor,
+  type PipeIo,
   type Socket,
   type StreamChannel,
   type StreamIo,
   type StreamSink,
   type WatchIo,
 } from '@tsyncio/socket';
-import { BlockPool, DescriptorPoll, type SystemCalls, systemCalls } from '@tsyncio/socket/native';
+import { BlockPool, DescriptorPoll, systemError, type SystemCalls, systemCalls } from '@tsyncio/socket/native';
 
 import { ListenerAcceptor } from './acceptor.js';
 import { BaseSelector } from './base-selector.js';
@@ -28,6 +38,7 @@ import { KqueueSelector } from './kqueue-selector.js';
 import { Mirror, NestedMirror } from './mirror.js';
 import { EVENT_READ, EVENT_WRITE, type Selector, type SelectorKey } from './selector.js';
 import { SelectorDatagramChannel } from './datagram-channel.js';
+import { SelectorPipeReader, SelectorPipeWriter } from './pipe-channel.js';
 import { SelectorChannel } from './selector-channel.js';
 import { SelectorStreamChannel } from './stream-channel.js';
 import { Watch } from './watch.js';
@@ -54,7 +65,7 @@ interface Sleeper {
  * @example
  * const loop = new TaskLoop({ backend: new SelectorIo() });
  */
-export class SelectorIo implements StreamIo, DatagramIo, AcceptIo, ConnectIo, WatchIo {
+export class SelectorIo implements StreamIo, PipeIo, DatagramIo, AcceptIo, ConnectIo, WatchIo {
   /** The selector that finds out what is ready. Its keys belong to the backend. */
   readonly selector: Selector;
   /** Internal: the system calls of this thread; loads the native code at the first stream. */
@@ -180,7 +191,7 @@ export class SelectorIo implements StreamIo, DatagramIo, AcceptIo, ConnectIo, Wa
     return true;
   }
 
-  // ---- StreamIo, DatagramIo, AcceptIo, ConnectIo --------------------------------------------------------------------------------------------
+  // ---- StreamIo, PipeIo, DatagramIo, AcceptIo, ConnectIo --------------------------------------------------------------------------------------------
 
   openStream(socket: Socket, sink: StreamSink, loop: HandleOwner): StreamChannel {
     this.prepare(socket);
@@ -192,14 +203,28 @@ export class SelectorIo implements StreamIo, DatagramIo, AcceptIo, ConnectIo, Wa
     return this.opened(new SelectorDatagramChannel(this, socket, sink, loop));
   }
 
+  openPipe(pipe: OwnedDescriptor, end: 'read' | 'write', sink: StreamSink, loop: HandleOwner): StreamChannel {
+    // Nothing that selects on Windows takes a pipe.
+    if (process.platform === 'win32') throw new NotImplementedError('a selector of Windows has no pipes');
+    this.checkOpen();
+    const fd = fileDescriptor(pipe);
+    this.checkUnused(fd);
+    const failed = this.calls.setNonblocking(fd, true);
+    if (failed < 0) throw systemError(failed, 'fcntl');
+    return this.opened(new (end === 'read' ? SelectorPipeReader : SelectorPipeWriter)(this, pipe, sink, loop));
+  }
+
   /** Checks and prepares a socket that a channel is to take over. */
   private prepare(socket: Socket): void {
     this.checkOpen();
-    const fd = socket.fileno();
+    this.checkUnused(socket.fileno());
+    socket.setblocking(false); // throws for a closed socket
+  }
+
+  private checkUnused(fd: number): void {
     if (fd >= 0 && this.watches.get(fd) instanceof SelectorChannel) {
       throw new RuntimeError(`descriptor ${fd} is used by a transport already`);
     }
-    socket.setblocking(false); // throws for a closed socket
   }
 
   private opened<C extends SelectorChannel>(channel: C): C {

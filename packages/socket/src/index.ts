@@ -18,6 +18,8 @@ export type {
   DatagramChannel,
   DatagramIo,
   DatagramSink,
+  OwnedDescriptor,
+  PipeIo,
   StreamChannel,
   StreamIo,
   StreamSink,

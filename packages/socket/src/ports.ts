@@ -106,6 +106,28 @@ export interface StreamIo extends IoBackend {
   openStream(socket: Socket, sink: StreamSink, loop: HandleOwner): StreamChannel;
 }
 
+/** What holds a descriptor and closes it: a pipe, a FIFO, a terminal, a socket. */
+export interface OwnedDescriptor {
+  fileno(): number;
+  close(): unknown;
+}
+
+/** Byte streams of one direction on any descriptor: what pipe transports are made of. */
+export interface PipeIo extends IoBackend {
+  /**
+   * Opens a channel on one end of a pipe and takes ownership of it. The descriptor is made non-blocking, for everybody who shares it.
+   *
+   * The channel of the end that is read is that of a {@link StreamIo}, with `read(2)`; one that is written has no data to give: there
+   * `startReading` watches whether the reader goes away, and `onEof` says that it has. (On a socket, data that comes counts as that.)
+   *
+   * The sink's callbacks run in the async context of this call. `sendFile` and `shutdownWrite` are for sockets.
+   *
+   * @throws RuntimeError if a channel of this backend already uses the descriptor; OSError if it is closed; NotImplementedError if the
+   *   backend has no pipes. In all cases it stays the caller's.
+   */
+  openPipe(pipe: OwnedDescriptor, end: 'read' | 'write', sink: StreamSink, loop: HandleOwner): StreamChannel;
+}
+
 /** The owner of an open datagram socket (a transport), as its channel sees it. */
 export interface DatagramSink {
   /**

@@ -5,10 +5,12 @@
  */
 export { createConnection, type ConnectionOptions } from './create-connection.js';
 export { connectAcceptedSocket, type AcceptedSocketOptions } from './connect-accepted-socket.js';
+export { connectReadPipe, connectWritePipe } from './connect-pipe.js';
 export { createDatagramEndpoint, type DatagramOptions } from './create-datagram-endpoint.js';
 export { checkUnixSocket, createUnixConnection, type UnixConnectionOptions } from './create-unix-connection.js';
 export { checkOptions, endpointArguments, type EndpointArguments } from './endpoint-arguments.js';
 export { FlowControlledTransport } from './flow-control.js';
+export type { PipeLike } from './pipe-descriptor.js';
 export { checkFactory, type ProtocolFactory } from './protocol-factory.js';
 export {
   BaseProtocol,
@@ -21,6 +23,7 @@ export {
   type ProtocolCallbacks,
   type StreamProtocol,
 } from './protocol.js';
+export { type ReadPipeProtocol, ReadPipeTransport } from './read-pipe-transport.js';
 export { sendfile } from './sendfile.js';
 export { streamInfos, type StreamLookUp } from './stream-infos.js';
 export { checkStreamSocket, discardSocket } from './stream-socket.js';
@@ -49,3 +52,4 @@ export {
   type WriteBufferLimits,
 } from './transport.js';
 export { checkUnixPath, removeStaleSocket, type UnixPath } from './unix-path.js';
+export { type WritePipeProtocol, WritePipeTransport } from './write-pipe-transport.js';

@@ -2,6 +2,7 @@ import { brand, NotImplementedError } from '@tsyncio/core';
 import type { Address, AddressLike } from '@tsyncio/socket';
 import type { PeerCertificate } from '@tsyncio/socket/native';
 
+import type { PipeLike } from './pipe-descriptor.js';
 import type { BaseProtocolCallbacks } from './protocol.js';
 import type { Ssl } from './tls/options.js';
 import type { TlsInfo } from './tls/session.js';
@@ -15,6 +16,8 @@ export interface ExtraInfo {
   peername: Address;
   /** Our address. */
   sockname: Address;
+  /** What was given to `connectReadPipe` or `connectWritePipe`. */
+  pipe: PipeLike;
   /** TLS: what was given as `ssl`. */
   sslcontext: Ssl;
   /** TLS: the peer's certificate as Node's `getPeerCertificate` gives it. Empty if it was not verified; null if there is none. */

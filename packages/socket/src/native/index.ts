@@ -20,6 +20,7 @@ export { EPOLLET, EPOLLIN, EPOLLOUT } from './linux/abi.js';
 export { Epoll } from './linux/epoll.js';
 export { requireLinux, systemCalls, WOULD_BLOCK } from './platform.js';
 export * from './openssl/index.js';
+export { pipeCalls, type StreamCalls } from './posix/pipes.js';
 export { POLLIN, PollList, POLLOUT } from './posix/poll.js';
 export { fileCalls } from './posix/sendfile.js';
 export { DescriptorSets, FD_SETSIZE } from './posix/select.js';

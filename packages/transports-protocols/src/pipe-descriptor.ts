@@ -1,0 +1,36 @@
+import { closeSync, fstatSync } from 'node:fs';
+
+import { isStep, ValueError } from '@tsyncio/core';
+import { fileDescriptor, type OwnedDescriptor } from '@tsyncio/socket';
+
+/**
+ * One end of a pipe: a descriptor number, an object with `fileno()` and `close()` (a `Socket` too), or a FileHandle of `node:fs/promises`.
+ * Whatever it is, the transport closes it.
+ */
+export type PipeLike = number | OwnedDescriptor | { readonly fd: number; close(): unknown };
+
+/** What a descriptor is open on, as far as pipe transports care. */
+export type PipeKind = 'fifo' | 'socket' | 'character device';
+
+/** The one who closes it. @throws ValueError for what has no descriptor, TypeError for what cannot be closed. */
+export function ownedDescriptor(method: string, pipe: PipeLike): OwnedDescriptor {
+  const fd = fileDescriptor(pipe);
+  if (typeof pipe === 'number') return { fileno: () => fd, close: () => closeSync(fd) };
+  if (typeof pipe.close !== 'function') throw new TypeError(`${method}: the pipe must have a method close()`);
+  return { fileno: () => fd, close: () => closeQuietly(pipe) };
+}
+
+/** @throws ValueError for regular files, directories and block devices. The system's error for a descriptor that is closed. */
+export function pipeKind(method: string, fd: number): PipeKind {
+  const stat = fstatSync(fd);
+  if (stat.isFIFO()) return 'fifo';
+  if (stat.isSocket()) return 'socket';
+  if (stat.isCharacterDevice()) return 'character device';
+  throw new ValueError(`${method}: pipe transports are for pipes, sockets and character devices only`);
+}
+
+/** A FileHandle closes in its own time; what it says about that comes too late for anybody. */
+function closeQuietly(pipe: Exclude<PipeLike, number>): void {
+  const closed = pipe.close();
+  if (isStep(closed)) closed.then(undefined, () => {});
+}
