@@ -25,6 +25,7 @@ import { leakAudit } from '@tsyncio/test-support';
 import {
   createDatagramEndpoint,
   DatagramProtocol,
+  sendfile,
   type DatagramOptions,
   type DatagramTransport,
 } from '@tsyncio/transports-protocols';
@@ -737,6 +738,15 @@ describe('ending', () => {
         expect(() => all[method]!([])).toThrow(expect.objectContaining({ name: 'NotImplementedError' }));
       }
       expect(transport.getWriteBufferLimits()).toEqual([16_384, 65_536]);
+      await closed(protocol);
+    }),
+  );
+
+  test(
+    'DGRAM-31 it sends no files',
+    inLoop(async ({ loop }) => {
+      const [transport, protocol] = await open(loop, LOCAL);
+      expect(await failure(sendfile(loop, transport as never, 0))).toMatchObject({ name: 'RuntimeError' });
       await closed(protocol);
     }),
   );

@@ -44,11 +44,16 @@ import {
   createConnection,
   createDatagramEndpoint,
   createUnixConnection,
+  sendfile,
+  startTls,
+  type AcceptedSocketOptions,
   type ConnectionOptions,
   type DatagramOptions,
   type DatagramProtocolCallbacks,
   type DatagramTransport,
   type ProtocolFactory,
+  type Ssl,
+  type StartTlsOptions,
   type StreamProtocol,
   type Transport,
   type UnixConnectionOptions,
@@ -173,8 +178,43 @@ export class EventLoop<B extends LoopIo = LoopIo> extends TaskLoop<B> {
   connectAcceptedSocket<P extends StreamProtocol>(
     protocolFactory: ProtocolFactory<P>,
     sock: Socket,
+    options?: AcceptedSocketOptions,
   ): Operation<[Transport, P]> {
-    return connectAcceptedSocket(this, protocolFactory, sock);
+    return connectAcceptedSocket(this, protocolFactory, sock, options);
+  }
+
+  /**
+   * Goes over to TLS in the middle of a connection. asyncio: `start_tls`. See `startTls` of `@tsyncio/transports-protocols` for options and errors.
+   *
+   * @returns The transport to go on with.
+   *
+   * @example
+   * transport = await loop.startTls(transport, protocol, { ca }, { serverHostname: 'mail.example.org' });
+   */
+  startTls(
+    transport: Transport,
+    protocol: StreamProtocol,
+    sslContext: Exclude<Ssl, true>,
+    options?: StartTlsOptions,
+  ): Operation<Transport> {
+    return startTls(this, transport, protocol, sslContext, options);
+  }
+
+  /**
+   * Sends a file over a transport, after everything that was written before. asyncio: `sendfile`. See `sendfile` of
+   * `@tsyncio/transports-protocols` for errors.
+   *
+   * @param file - A descriptor, a `FileHandle`, or anything with a `FileHandle`'s `read`.
+   * @returns How many bytes.
+   */
+  sendfile(
+    transport: Transport,
+    file: FileLike,
+    offset?: number,
+    count?: number | null,
+    options?: SendfileOptions,
+  ): Operation<number> {
+    return sendfile(this, transport, file, offset, count, options);
   }
 
   /**

@@ -133,7 +133,7 @@ function fileOf(size) {
 
 function iterations(tools) {
   const limit = descriptorLimit() - 64;
-  const sizes = { epoll: [10, 1000, 10_000], poll: [10, 1000, 10_000], select: [10, 1000] };
+  const sizes = { epoll: [10, 1000, 10_000], poll: [10, 1000, 10_000], select: [10, 900] };
   return Object.entries(sizes).flatMap(([selector, counts]) =>
     counts
       .filter((n) => n <= limit)

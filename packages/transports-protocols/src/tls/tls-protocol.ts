@@ -64,7 +64,8 @@ export class TlsProtocol implements BufferedProtocolCallbacks, TlsSink {
   private timer: TimerHandle | null = null;
   /** What `connectionLost` will be told, in place of what the TCP transport says. */
   private failure: unknown = null;
-  private lowerPaused = false;
+  /** The transport below has asked for a pause. */
+  lowerPaused = false;
   /** `connectionMade` was called, so that the other callbacks may be. */
   private isMade = false;
 
@@ -157,6 +158,12 @@ export class TlsProtocol implements BufferedProtocolCallbacks, TlsSink {
   pauseWriting(): unknown {
     this.lowerPaused = true;
     return this.isMade ? this.call('pauseWriting', () => this.protocol!.pauseWriting?.()) : undefined;
+  }
+
+  /** The protocol has changed, and the new one knows of a pause, or of none. */
+  settleWriting(knowsPause: boolean): void {
+    if (this.protocol === null || knowsPause === this.lowerPaused) return;
+    void (this.lowerPaused ? this.pauseWriting() : this.resumeWriting());
   }
 
   resumeWriting(): unknown {

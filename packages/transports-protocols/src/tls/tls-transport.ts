@@ -1,6 +1,7 @@
 import { brand, NotImplementedError, RuntimeError } from '@tsyncio/core';
 
 import { checkBytes, checkPieces } from '../bytes.js';
+import { type FileSender, refuseWhileSending } from '../file-sender.js';
 import type { StreamProtocol } from '../protocol.js';
 import { Transport, type WriteBufferLimits } from '../transport.js';
 import type { Ssl, TlsSettings } from './options.js';
@@ -16,10 +17,13 @@ const ALIASES: Readonly<Record<string, string>> = { sslContext: 'sslcontext', ss
  *
  * Users get it from `createConnection`, `createServer` and `startTls`, as a {@link Transport}.
  */
-export class TlsTransport extends Transport {
+export class TlsTransport extends Transport implements FileSender {
   static {
     brand(this.prototype, 'TlsTransport');
+    brand(this.prototype, 'FileSender');
   }
+  /** Internal: see {@link FileSender}. There is no `sendFile`: what the kernel sends is not encrypted. */
+  sendingFile = false;
   private info: TlsInfo | null = null;
   private verified = false;
   private peercert: unknown = undefined;
@@ -115,13 +119,25 @@ export class TlsTransport extends Transport {
 
   override write(data: Uint8Array): void {
     checkBytes('write: data', data);
+    if (this.sendingFile) refuseWhileSending('write');
     if (data.length > 0) this.tls.write(data);
   }
 
   /** As one {@link write} of all: small pieces share a record. */
   override writelines(pieces: Iterable<Uint8Array>): void {
     const chunks = checkPieces('writelines', pieces);
+    if (this.sendingFile) refuseWhileSending('writelines');
     this.write(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks));
+  }
+
+  /** Internal: see {@link FileSender}. */
+  get writingPaused(): boolean {
+    return this.tls.lowerPaused;
+  }
+
+  /** Internal: see {@link FileSender}. */
+  settleWriting(knowsPause: boolean): void {
+    this.tls.settleWriting(knowsPause);
   }
 
   /** False: TLS cannot close one direction. */
