@@ -1,6 +1,6 @@
-import { closeSync, fstatSync } from 'node:fs';
+import { closeSync, fstatSync, type Stats } from 'node:fs';
 
-import { isStep, ValueError } from '@tsyncio/core';
+import { isStep, osError, ValueError } from '@tsyncio/core';
 import { fileDescriptor, type OwnedDescriptor } from '@tsyncio/socket';
 
 /**
@@ -20,13 +20,22 @@ export function ownedDescriptor(method: string, pipe: PipeLike): OwnedDescriptor
   return { fileno: () => fd, close: () => closeQuietly(pipe) };
 }
 
-/** @throws ValueError for regular files, directories and block devices. The system's error for a descriptor that is closed. */
+/** @throws ValueError for regular files, directories and block devices. OSError (`EBADF`) for a descriptor that is closed. */
 export function pipeKind(method: string, fd: number): PipeKind {
-  const stat = fstatSync(fd);
+  const stat = statOf(fd);
   if (stat.isFIFO()) return 'fifo';
   if (stat.isSocket()) return 'socket';
   if (stat.isCharacterDevice()) return 'character device';
   throw new ValueError(`${method}: pipe transports are for pipes, sockets and character devices only`);
+}
+
+function statOf(fd: number): Stats {
+  try {
+    return fstatSync(fd);
+  } catch (error) {
+    const { code, errno, syscall } = error as NodeJS.ErrnoException;
+    throw osError({ code, errno, syscall, cause: error });
+  }
 }
 
 /** A FileHandle closes in its own time; what it says about that comes too late for anybody. */

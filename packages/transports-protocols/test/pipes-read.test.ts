@@ -387,7 +387,7 @@ describe.each(selectors)('%s', (name, makeSelector) => {
       await expect(connectReadPipe(loop, () => ({}), r)).rejects.toThrow(RuntimeError);
       transport.close();
       await iterations(2);
-      await expect(connectReadPipe(loop, () => ({}), r)).rejects.toMatchObject({ code: 'EBADF' });
+      await expect(connectReadPipe(loop, () => ({}), r)).rejects.toMatchObject({ name: 'OSError', code: 'EBADF' });
       closeSync(w);
     }),
   );
