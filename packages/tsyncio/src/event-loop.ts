@@ -34,6 +34,7 @@ import {
   type FileLike,
   type LookupHost,
   type LookupPort,
+  type PipeIo,
   type SendfileOptions,
   type Socket,
   type StreamIo,
@@ -41,6 +42,8 @@ import {
 } from '@tsyncio/socket';
 import {
   connectAcceptedSocket,
+  connectReadPipe,
+  connectWritePipe,
   createConnection,
   createDatagramEndpoint,
   createUnixConnection,
@@ -51,17 +54,22 @@ import {
   type DatagramOptions,
   type DatagramProtocolCallbacks,
   type DatagramTransport,
+  type PipeLike,
   type ProtocolFactory,
+  type ReadPipeProtocol,
+  type ReadTransport,
   type Ssl,
   type StartTlsOptions,
   type StreamProtocol,
   type Transport,
   type UnixConnectionOptions,
   type UnixPath,
+  type WritePipeProtocol,
+  type WriteTransport,
 } from '@tsyncio/transports-protocols';
 
 /** All that a backend must offer for the methods of {@link EventLoop}. */
-export type LoopIo = StreamIo & DatagramIo & AcceptIo & ConnectIo & WatchIo;
+export type LoopIo = StreamIo & DatagramIo & PipeIo & AcceptIo & ConnectIo & WatchIo;
 
 type Callback<A extends unknown[]> = (...args: A) => unknown;
 
@@ -172,6 +180,22 @@ export class EventLoop<B extends LoopIo = LoopIo> extends TaskLoop<B> {
     flags?: number,
   ): Operation<[host: string, service: string]> {
     return getnameinfo(this, sockaddr, flags);
+  }
+
+  /**
+   * Receives from the read end of a pipe, a FIFO, a socket or a character device, which the transport then owns. asyncio:
+   * `connect_read_pipe`. See `connectReadPipe` of `@tsyncio/transports-protocols` for errors.
+   */
+  connectReadPipe<P extends ReadPipeProtocol>(protocolFactory: () => P, pipe: PipeLike): Operation<[ReadTransport, P]> {
+    return connectReadPipe(this, protocolFactory, pipe);
+  }
+
+  /** Sends into the write end of one. asyncio: `connect_write_pipe`. */
+  connectWritePipe<P extends WritePipeProtocol>(
+    protocolFactory: () => P,
+    pipe: PipeLike,
+  ): Operation<[WriteTransport, P]> {
+    return connectWritePipe(this, protocolFactory, pipe);
   }
 
   /** Makes a transport of a connection that was accepted outside of the loop. asyncio: `connect_accepted_socket`. */

@@ -144,6 +144,7 @@ export type {
   FileLike,
   LookupHost,
   LookupPort,
+  PipeIo,
   ReadableFile,
   SendfileOptions,
   SocketOptions,
@@ -167,8 +168,10 @@ export {
   type ConnectionOptions,
   type DatagramOptions,
   type DatagramProtocolCallbacks,
+  type PipeLike,
   type ProtocolCallbacks,
   type ProtocolFactory,
+  type ReadPipeProtocol,
   type Ssl,
   type StartTlsOptions,
   type StreamProtocol,
@@ -177,6 +180,7 @@ export {
   type UnixConnectionOptions,
   type UnixPath,
   type WriteBufferLimits,
+  type WritePipeProtocol,
 } from '@tsyncio/transports-protocols';
 export { DefaultEventLoopPolicy } from './default-policy.js';
 export { EventLoop, type LoopIo } from './event-loop.js';
