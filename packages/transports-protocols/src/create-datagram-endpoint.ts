@@ -16,6 +16,7 @@ import {
 
 import { SocketDatagramTransport } from './datagram-transport.js';
 import { checkOptions } from './endpoint-arguments.js';
+import { openOver } from './open-transport.js';
 import type { DatagramProtocolCallbacks } from './protocol.js';
 import { checkFactory } from './protocol-factory.js';
 import { discardSocket } from './stream-socket.js';
@@ -120,36 +121,15 @@ function* endpoint<P extends DatagramProtocolCallbacks>(
     }
     [socket, remote] = yield* firstSocket(loop, yield* candidates(loop, options), options);
   }
-  const pair = yield* openTransport(loop, factory, socket, remote, socket !== sock);
+  const pair = yield* openOver<P, DatagramTransport>(
+    loop,
+    factory,
+    socket,
+    socket !== sock,
+    (protocol, waiter) => new SocketDatagramTransport(loop, socket, protocol, { waiter, remote }),
+  );
   if (loop.getDebug()) logger.debug(`${repr(socket)} is a datagram endpoint: ${repr(pair)}`);
   return pair;
-}
-
-/** Protocol and transport for a bound socket. */
-function* openTransport<P extends DatagramProtocolCallbacks>(
-  loop: TaskLoop<DatagramIo>,
-  factory: () => P,
-  socket: Socket,
-  remote: AddressLike | null,
-  isOurs: boolean,
-): CoroutineGenerator<[DatagramTransport, P]> {
-  const waiter = loop.createFuture<void>();
-  let protocol: P;
-  let transport: SocketDatagramTransport;
-  try {
-    protocol = factory();
-    transport = new SocketDatagramTransport(loop, socket, protocol, { waiter, remote });
-  } catch (error) {
-    if (isOurs) discardSocket(socket);
-    throw error;
-  }
-  try {
-    yield* waiter;
-  } catch (error) {
-    transport.close();
-    throw error;
-  }
-  return [transport, protocol];
 }
 
 /** The first candidate of which a socket can be made. */

@@ -1,4 +1,5 @@
-import type { TaskLoop } from '@tsyncio/futures-tasks';
+import type { IoBackend } from '@tsyncio/core';
+import type { CoroutineGenerator, Future, TaskLoop } from '@tsyncio/futures-tasks';
 import type { Socket, StreamIo } from '@tsyncio/socket';
 
 import type { StreamProtocol } from './protocol.js';
@@ -21,16 +22,28 @@ export function* openTransport<P extends StreamProtocol>(
   socket: Socket,
   isOurs: boolean,
   tls: TlsPlan | null = null,
-): Generator<unknown, [Transport, P], unknown> {
+): CoroutineGenerator<[Transport, P]> {
+  return yield* openOver<P, Transport>(loop, factory, socket, isOurs, (protocol, waiter) =>
+    tls === null
+      ? new StreamTransport(loop, socket, protocol, { waiter })
+      : openTls(loop, socket, protocol, { ...tls, waiter }),
+  );
+}
+
+/** As {@link openTransport}, for a transport of any kind, which `make` makes: it takes over the socket and completes the waiter. */
+export function* openOver<P, T extends { close(): void }>(
+  loop: TaskLoop<IoBackend>,
+  factory: () => P,
+  socket: Socket,
+  isOurs: boolean,
+  make: (protocol: P, waiter: Future<void>) => T,
+): CoroutineGenerator<[T, P]> {
   const waiter = loop.createFuture<void>();
   let protocol: P;
-  let transport: Transport;
+  let transport: T;
   try {
     protocol = factory();
-    transport =
-      tls === null
-        ? new StreamTransport(loop, socket, protocol, { waiter })
-        : openTls(loop, socket, protocol, { ...tls, waiter });
+    transport = make(protocol, waiter);
   } catch (error) {
     if (isOurs) discardSocket(socket);
     throw error;

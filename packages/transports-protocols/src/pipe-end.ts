@@ -1,9 +1,9 @@
-import { Handle, isExitError, isStep, repr } from '@tsyncio/core';
+import { Handle, isExitError, isStep } from '@tsyncio/core';
 import type { Future, TaskLoop } from '@tsyncio/futures-tasks';
 import type { PipeIo, StreamChannel, StreamSink } from '@tsyncio/socket';
 
 import { ownedDescriptor, pipeKind, type PipeKind, type PipeLike } from './pipe-descriptor.js';
-import type { BaseProtocolCallbacks } from './protocol.js';
+import { checkProtocol, type BaseProtocolCallbacks } from './protocol.js';
 import type { BaseTransport } from './transport.js';
 
 type AnyProtocol = BaseProtocolCallbacks<never>;
@@ -35,7 +35,7 @@ export class PipeEnd<P extends AnyProtocol> {
     protocol: P,
   ) {
     const method = end === 'read' ? 'connectReadPipe' : 'connectWritePipe';
-    checkPipeProtocol(method, protocol);
+    checkProtocol(method, protocol);
     const owned = ownedDescriptor(method, pipe);
     this.protocol = protocol;
     this.fd = owned.fileno();
@@ -66,7 +66,7 @@ export class PipeEnd<P extends AnyProtocol> {
   }
 
   setProtocol(protocol: P): void {
-    checkPipeProtocol('setProtocol', protocol);
+    checkProtocol('setProtocol', protocol);
     if (this.protocol !== null) this.protocol = protocol;
   }
 
@@ -127,9 +127,4 @@ export class PipeEnd<P extends AnyProtocol> {
 
 function loseEnd(end: PipeEnd<AnyProtocol>): void {
   end.loseNow();
-}
-
-function checkPipeProtocol(method: string, protocol: unknown): void {
-  if (typeof protocol === 'object' && protocol !== null && !isStep(protocol)) return;
-  throw new TypeError(`${method}: a protocol must be an object with callbacks, got ${repr(protocol)}`);
 }

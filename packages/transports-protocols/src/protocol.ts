@@ -1,4 +1,4 @@
-import { brand, hasBrand } from '@tsyncio/core';
+import { brand, hasBrand, isStep, repr } from '@tsyncio/core';
 import type { Address } from '@tsyncio/socket';
 
 import type { BaseTransport, DatagramTransport, Transport } from './transport.js';
@@ -174,4 +174,10 @@ export function isBufferedProtocol(protocol: StreamProtocol): protocol is Buffer
   if (hasBrand(protocol, 'BufferedProtocol')) return true;
   if (hasBrand(protocol, 'Protocol')) return false;
   return typeof (protocol as Partial<BufferedProtocolCallbacks>).getBuffer === 'function';
+}
+
+/** @throws TypeError unless `protocol` is an object that can have callbacks. Internal. */
+export function checkProtocol(method: string, protocol: unknown): void {
+  if (typeof protocol === 'object' && protocol !== null && !isStep(protocol)) return;
+  throw new TypeError(`${method}: a protocol must be an object with callbacks, got ${repr(protocol)}`);
 }

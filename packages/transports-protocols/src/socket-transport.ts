@@ -1,9 +1,9 @@
-import { Handle, isExitError, isOSError, isStep, logger, repr, type IoBackend, type Job } from '@tsyncio/core';
+import { Handle, isExitError, isOSError, isStep, logger, type IoBackend, type Job } from '@tsyncio/core';
 import type { Future, TaskLoop } from '@tsyncio/futures-tasks';
 import type { Address, Channel, Socket } from '@tsyncio/socket';
 
 import { FlowControlledTransport } from './flow-control.js';
-import type { BaseProtocolCallbacks } from './protocol.js';
+import { checkProtocol, type BaseProtocolCallbacks } from './protocol.js';
 import { TransportSocket } from './transport-socket.js';
 
 /** From so many writes to a lost connection on, each one is warned about. */
@@ -246,11 +246,6 @@ class Beginning implements Job {
 
 function runInScope(transport: { scoped(): void }): void {
   transport.scoped();
-}
-
-function checkProtocol(method: string, protocol: unknown): void {
-  if (typeof protocol === 'object' && protocol !== null && !isStep(protocol)) return;
-  throw new TypeError(`${method}: a protocol must be an object with callbacks, got ${repr(protocol)}`);
 }
 
 function nameOrNull(socket: Socket, method: 'getsockname' | 'getpeername'): Address | null {
