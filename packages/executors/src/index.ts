@@ -1,0 +1,6 @@
+/**
+ * asyncio's executors for TypeScript: ThreadPoolExecutor, ProcessPoolExecutor and runInExecutor.
+ *
+ * @packageDocumentation
+ */
+export {};

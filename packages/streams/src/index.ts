@@ -1,0 +1,6 @@
+/**
+ * asyncio's streams for TypeScript: openConnection, startServer, StreamReader and StreamWriter.
+ *
+ * @packageDocumentation
+ */
+export {};

@@ -1,0 +1,3 @@
+import { library } from '../../tooling/tsup-config/index.js';
+
+export default library();

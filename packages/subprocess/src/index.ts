@@ -1,0 +1,6 @@
+/**
+ * asyncio's subprocesses for TypeScript: subprocessExec, createSubprocessExec and Process.
+ *
+ * @packageDocumentation
+ */
+export {};
