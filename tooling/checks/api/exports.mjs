@@ -1,0 +1,40 @@
+import path from 'node:path';
+import ts from 'typescript';
+
+/**
+ * What built packages export, types included, as a user's compiler sees it.
+ *
+ * @param {string[]} files - of declarations, `dist/index.d.ts`
+ * @returns {Map<string, Map<string, { value: boolean, members: Set<string> }>>} by file, by name
+ */
+export function exportsOf(files) {
+  const program = ts.createProgram(files, {
+    strict: true,
+    target: ts.ScriptTarget.ES2022,
+    module: ts.ModuleKind.ESNext,
+    moduleResolution: ts.ModuleResolutionKind.Bundler,
+    types: ['node'],
+    lib: ['lib.es2022.d.ts', 'lib.esnext.disposable.d.ts'],
+    skipLibCheck: true,
+    noEmit: true,
+  });
+  const checker = program.getTypeChecker();
+  return new Map(files.map((file) => [file, exportsOfModule(program, checker, file)]));
+}
+
+function exportsOfModule(program, checker, file) {
+  const source = program.getSourceFile(file);
+  const module = source && checker.getSymbolAtLocation(source);
+  if (module === undefined) throw new Error(`${path.relative('.', file)} is no module; build the packages first`);
+  const found = new Map();
+  for (const name of checker.getExportsOfModule(module)) {
+    const symbol = name.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(name) : name;
+    const isType = (symbol.flags & (ts.SymbolFlags.Class | ts.SymbolFlags.Interface)) !== 0;
+    const members = isType ? checker.getPropertiesOfType(checker.getDeclaredTypeOfSymbol(symbol)) : [];
+    found.set(name.name, {
+      value: (symbol.flags & ts.SymbolFlags.Value) !== 0,
+      members: new Set(members.map((member) => member.name)),
+    });
+  }
+  return found;
+}
