@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process';
+
 import { type CompiledPackages, compilePackages, runProgram } from '@tsyncio/test-support';
 
 const loaded = `const loaded = () => require('fs').readFileSync('/proc/self/maps', 'utf8').includes('koffi');`;
@@ -18,6 +20,17 @@ describe('loading', () => {
       new Socket().close();
       console.log(loaded());`);
     expect({ stdout, stderr, status }).toEqual({ stdout: 'false\ntrue\n', stderr: '', status: 0 });
+  });
+
+  // As `connectReadPipe` makes one, before anything native is needed.
+  test('koffi is found after a stat of a pipe, although its folder is a link', async () => {
+    execFileSync('mkfifo', ['pipe'], { cwd: packages.folder });
+    const { stdout, stderr, status } = await run(`
+      const { Socket } = require('@tsyncio/socket');
+      require('fs').statSync('pipe');
+      new Socket().close();
+      console.log('found');`);
+    expect({ stdout, stderr, status }).toEqual({ stdout: 'found\n', stderr: '', status: 0 });
   });
 
   test('on a platform without an implementation the import works, and the first use says what is missing', async () => {

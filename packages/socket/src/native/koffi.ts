@@ -2,6 +2,7 @@
  * The door to foreign functions: the only file that loads koffi, and it does so at the first call, so that importing the
  * package costs nothing and works on any platform.
  */
+import { statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
@@ -24,6 +25,9 @@ let loaded: KoffiModule | undefined;
 export function koffi(): KoffiModule {
   if (loaded === undefined) {
     try {
+      // After an `fstat` of a FIFO or socket, as `connectReadPipe` makes one, Node 20 to 26 resolve links of modules only half (`realpathSync` looks at
+      // what the last stat has left behind), and do not find the addon in pnpm's folders. Any other stat puts that right.
+      statSync(process.execPath, { throwIfNoEntry: false });
       loaded = createRequire(here)('koffi') as KoffiModule;
     } catch (cause) {
       const place = `${process.platform}-${process.arch}, Node ${process.version}`;
