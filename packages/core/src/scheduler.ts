@@ -107,6 +107,7 @@ export class Scheduler<B extends IoBackend = NoIo> implements HandleOwner {
   private debugStart = 0;
   private exceptionHandler: ExceptionHandler<this> | null = null;
   private threadsafeDoor: LoopThreadsafe | null = null;
+  private closeCallbacks: (() => void)[] = [];
 
   /** @throws TypeError if an option has the wrong type. */
   constructor(options: SchedulerOptions<B> = {}) {
@@ -182,6 +183,7 @@ export class Scheduler<B extends IoBackend = NoIo> implements HandleOwner {
     this.host.release();
     forgetUnclosed(this);
     this.backend.close();
+    this.runCloseCallbacks();
   }
 
   /** Closes the loop: `using loop = new ...`. */
@@ -337,6 +339,12 @@ export class Scheduler<B extends IoBackend = NoIo> implements HandleOwner {
     } else {
       this.callSoon(runJob, job);
     }
+  }
+
+  /** Calls `callback` once, when the loop closes, for features that keep something for a loop: its default executor. Internal. */
+  onClose(callback: () => void): void {
+    this.checkClosed();
+    this.closeCallbacks.push(callback);
   }
 
   /** The running job has resumed native async code: no other job runs before that step is over. Internal. */
@@ -541,6 +549,18 @@ export class Scheduler<B extends IoBackend = NoIo> implements HandleOwner {
     this.settleRun = null;
     if (failure === null) resolve();
     else reject(failure.error);
+  }
+
+  private runCloseCallbacks(): void {
+    const callbacks = this.closeCallbacks;
+    this.closeCallbacks = [];
+    for (const callback of callbacks) {
+      try {
+        callback();
+      } catch (error) {
+        this.callExceptionHandler({ message: 'Exception while the loop was closed', exception: error });
+      }
+    }
   }
 
   // ---- Timers ---------------------------------------------------------------------------------------------------------------

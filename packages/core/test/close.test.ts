@@ -1,5 +1,5 @@
 import { Handle, NoIo, Scheduler } from '@tsyncio/core';
-import { collectGarbage, leakAudit, quiet, ScriptedHost } from '@tsyncio/test-support';
+import { collectGarbage, leakAudit, quiet, recordExceptions, ScriptedHost } from '@tsyncio/test-support';
 import { runOnce } from './virtual-loop.js';
 
 const audit = leakAudit();
@@ -160,4 +160,19 @@ test('LOOP-CLOSE-05 a handle that is cancelled after the close lets go of its ca
   loop.close();
   handle.cancel();
   expect(handle.callback).toBeNull();
+});
+
+test('what a feature keeps for a loop is let go at its close, once; an error of it is reported', () => {
+  const loop = new Scheduler();
+  const contexts = recordExceptions(loop);
+  const seen: unknown[] = [];
+  const error = new Error('mine');
+  loop.onClose(() => {
+    throw error;
+  });
+  loop.onClose(() => seen.push(loop.isClosed()));
+  loop.close();
+  loop.close();
+  expect([seen, contexts]).toEqual([[true], [{ message: 'Exception while the loop was closed', exception: error }]]);
+  expect(() => loop.onClose(nothing)).toThrow('Event loop is closed');
 });
