@@ -1,6 +1,7 @@
 """What the Python programs of the benchmarks share."""
 
 import asyncio
+import gc
 import json
 import os
 import resource
@@ -27,11 +28,14 @@ def cpu_seconds():
 
 
 def serve_control(loop, port):
-    """Tells the port; a line of input asks for the processor time, the end of input ends the process."""
+    """Tells the port; a line of input asks for the processor time ("collect": after a collection), the end of input ends the process."""
 
     def on_input():
-        if not os.read(0, 64):
+        line = os.read(0, 64)
+        if not line:
             os._exit(0)
+        if line.startswith(b"collect"):
+            gc.collect()
         tell({"cpu": cpu_seconds()})
 
     loop.add_reader(0, on_input)

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
+import { backends } from './backends.mjs';
 
 // Debug mode would slow down both sides, and neither ships with it.
 const env = { ...process.env, PYTHONASYNCIODEBUG: '', TSYNCIO_DEBUG: '', NODE_OPTIONS: '' };
@@ -13,6 +14,7 @@ const env = { ...process.env, PYTHONASYNCIODEBUG: '', TSYNCIO_DEBUG: '', NODE_OP
  * @property {string} title - Heading of its column.
  * @property {string} version
  * @property {NodeJS.ProcessEnv} env - For its programs.
+ * @property {boolean} [backend] - Differs from tsyncio's first line by the backend only: of interest where there is I/O.
  * @property {(suite: string) => string[]} program - The command of its program in the folder of a suite, with the first arguments.
  */
 
@@ -25,14 +27,19 @@ const env = { ...process.env, PYTHONASYNCIODEBUG: '', TSYNCIO_DEBUG: '', NODE_OP
 export function findPeers(node) {
   const version = spawnSync(node, ['-p', 'process.versions.node'], { encoding: 'utf8' }).stdout?.trim();
   if (!version) throw new Error(`--node: ${node} does not run`);
-  const javascript = (key, title) => ({
+  const javascript = (key, title, more) => ({
     key,
     title,
     version,
     env,
     program: (suite) => [node, at(suite, `${key}.mjs`)],
+    ...more,
   });
   const peers = [javascript('tsyncio', 'tsyncio'), javascript('node', 'Node')];
+  for (const [key, { title }] of Object.entries(backends).slice(1)) {
+    const program = (suite) => [node, at(suite, 'tsyncio.mjs')];
+    peers.push(javascript(key, title, { backend: true, program, env: { ...env, BENCH_BACKEND: key } }));
+  }
   const missing = [];
   const uvloop = firstThatPrints(uvloopCandidates(), UVLOOP_VERSION);
   if (uvloop !== null) peers.push(python('uvloop', `uvloop ${uvloop.version}`, uvloop));

@@ -1,6 +1,6 @@
 // Measures tsyncio beside its peers in one run and prints the ratios:
 //   npm run bench                                   # everything; the tables go to tooling/bench/results as well
-//   npm run bench -- --suite echo                   # one suite, or several with commas: micro, echo, descriptors
+//   npm run bench -- --suite echo                   # one suite, or several with commas: micro, echo, matrix, descriptors
 //   npm run bench -- --only switch,gather           # scenarios whose name contains one of these; nothing is stored
 //   npm run bench -- --rounds 5 --scale 0.5         # more or fewer rounds, more or less work in each
 //   npm run bench -- --quick                        # one short round, for trying; nothing is stored
@@ -16,6 +16,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import * as descriptors from './descriptors/suite.mjs';
 import * as echo from './echo/suite.mjs';
+import * as matrix from './matrix/suite.mjs';
 import * as micro from './micro/suite.mjs';
 import { findPeers } from './peers.mjs';
 import { store } from './report.mjs';
@@ -24,7 +25,7 @@ import { compile, pinning } from './tools.mjs';
 
 const { values: options } = parseArgs({
   options: {
-    suite: { type: 'string', default: 'micro,echo,descriptors' },
+    suite: { type: 'string', default: 'micro,echo,matrix,descriptors' },
     only: { type: 'string', default: '' },
     rounds: { type: 'string', default: '5' },
     scale: { type: 'string', default: '1' },
@@ -33,7 +34,7 @@ const { values: options } = parseArgs({
     'no-build': { type: 'boolean', default: false },
   },
 });
-const suites = { micro, echo, descriptors };
+const suites = { micro, echo, matrix, descriptors };
 const names = options.suite.split(',');
 for (const name of names) {
   if (!(name in suites)) throw new Error(`--suite: there is no ${name}, but ${Object.keys(suites).join(', ')}`);
@@ -58,7 +59,13 @@ async function measure(name) {
   const { programs = [], scenarios } = suites[name];
   if (name === 'micro') {
     const facts = factsOf(peers, missing);
-    return { facts, text: micro.measureMicro(peers, { rounds, scale, chosen, progress }) };
+    return {
+      facts,
+      text: micro.measureMicro(
+        peers.filter(({ backend }) => backend !== true),
+        { rounds, scale, chosen, progress },
+      ),
+    };
   }
   const tools = { binaries: compile(programs), pin: pinning() };
   const absent =

@@ -40,15 +40,17 @@ function ratios(name, metric, ours, theirs) {
   });
 }
 
-function verdict({ metric: name, peer: key, ratio: wanted }, { metrics }, samples, lines) {
-  const i = lines.findIndex((peer) => peer.key === key);
-  const all = i < 0 ? [] : ratios(name, metrics[name], samples[0], samples[i]);
+function verdict({ metric: name, peer: key, ratio: wanted, own = 'tsyncio' }, { metrics }, samples, lines) {
+  const at = (wantedKey) => lines.findIndex((peer) => peer.key === wantedKey);
+  const [ours, i] = [at(own), at(key)];
+  const all = ours < 0 || i < 0 ? [] : ratios(name, metrics[name], samples[ours], samples[i]);
   if (all.length === 0) return null;
   const reached = median(all);
   const word = reached >= wanted ? 'met' : '**missed**';
   // Where the rounds disagree, the machine was measured, and not the peers.
   const spread = `${Math.min(...all).toFixed(2)} to ${Math.max(...all).toFixed(2)}`;
-  return `Target: ${metrics[name].title} >= ${wanted.toFixed(1)}x ${lines[i].title}: ${word}, ${reached.toFixed(2)}x (rounds ${spread}).`;
+  const whose = ours === 0 ? '' : ` of ${lines[ours].title}`;
+  return `Target: ${metrics[name].title}${whose} >= ${wanted.toFixed(1)}x ${lines[i].title}: ${word}, ${reached.toFixed(2)}x (rounds ${spread}).`;
 }
 
 /** How figures are written. */

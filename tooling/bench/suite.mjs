@@ -14,6 +14,7 @@ import { suiteTables } from './suite-report.mjs';
  * @property {string} metric
  * @property {string} peer
  * @property {number} ratio - At least so much better than the peer.
+ * @property {string} [own] - The key of the line that is to be better, when it is not tsyncio's first.
  *
  * @typedef {object} Scenario
  * @property {string} name

@@ -8,8 +8,8 @@ import { fileURLToPath } from 'node:url';
 /**
  * Compiles programs of the folder `c`, into a temporary folder that goes with this process.
  *
- * @param {string[]} names
- * @returns {Map<string, string>} The binary of each; nothing without a compiler.
+ * @param {string[]} names - `name-tls` is the program `name` over TLS.
+ * @returns {Map<string, string>} The binary of each; nothing without a compiler, none over TLS without OpenSSL's headers.
  */
 export function compile(names) {
   const binaries = new Map();
@@ -18,12 +18,28 @@ export function compile(names) {
   const folder = temporaryFolder();
   for (const name of names) {
     const binary = path.join(folder, name);
-    const source = fileURLToPath(new URL(`c/${name}.c`, import.meta.url));
-    const { status, stderr } = spawnSync(compiler, ['-O2', '-Wall', '-o', binary, source], { encoding: 'utf8' });
-    if (status !== 0) throw new Error(stderr);
-    binaries.set(name, binary);
+    const isTls = name.endsWith('-tls');
+    const source = fileURLToPath(new URL(`c/${name.replace(/-tls$/, '')}.c`, import.meta.url));
+    const flags = ['-O2', '-Wall', ...(isTls ? ['-DTLS'] : []), '-o', binary, source];
+    const libraries = isTls ? ['-lssl', '-lcrypto'] : [];
+    const { status, stderr } = spawnSync(compiler, [...flags, ...libraries], { encoding: 'utf8' });
+    if (status === 0) binaries.set(name, binary);
+    else if (!isTls) throw new Error(stderr);
   }
   return binaries;
+}
+
+/** A certificate for localhost and its key, as files; null without OpenSSL's program. */
+export function certificateFiles() {
+  const folder = temporaryFolder();
+  const [certificate, key] = ['certificate.pem', 'key.pem'].map((name) => path.join(folder, name));
+  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+  const { status } = spawnSync('openssl', [
+    ...['req', '-x509', '-subj', '/CN=localhost', '-days', '2'],
+    ...curve,
+    ...['-out', certificate, '-keyout', key],
+  ]);
+  return status === 0 ? [certificate, key] : null;
 }
 
 /** A folder that is removed when this process ends. */

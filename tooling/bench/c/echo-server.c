@@ -1,8 +1,11 @@
-/* The limit of the echo benchmarks: epoll, one thread, one receive and one send for each event. */
-#include "program.h"
+/*
+ * The limit of the echo benchmarks: epoll, one thread, one receive and one send for each event.
+ * echo-server [address [certificate key]], the address as program.h says
+ */
+#include "link.h"
 
 struct connection {
-  int fd;
+  struct link link;
   char *rest; /* what the kernel did not take; nothing is received until it has left */
   size_t from, length;
 };
@@ -11,13 +14,15 @@ static char buffer[256 * 1024];
 static int epoll;
 
 static void end(struct connection *c) {
-  close(c->fd);
+  link_close(&c->link);
   free(c->rest);
   free(c);
 }
 
+static void receive_all(struct connection *c);
+
 static void on_writable(struct connection *c) {
-  ssize_t n = send(c->fd, c->rest + c->from, c->length - c->from, MSG_NOSIGNAL);
+  ssize_t n = link_send(&c->link, c->rest + c->from, c->length - c->from);
   if (n < 0 && errno != EAGAIN) {
     end(c);
     return;
@@ -26,37 +31,45 @@ static void on_writable(struct connection *c) {
   if (c->from < c->length) return;
   free(c->rest);
   c->rest = NULL;
-  watch(epoll, EPOLL_CTL_MOD, c->fd, EPOLLIN, c);
+  watch(epoll, EPOLL_CTL_MOD, c->link.fd, EPOLLIN, c);
+  if (link_pending(&c->link)) receive_all(c);
 }
 
-static void on_readable(struct connection *c) {
-  ssize_t n = recv(c->fd, buffer, sizeof buffer, 0);
-  if (n < 0 && errno == EAGAIN) return;
+/* Whether there may be more to receive that nothing will report. */
+static int on_readable(struct connection *c) {
+  ssize_t n = link_recv(&c->link, buffer, sizeof buffer);
+  if (n < 0 && errno == EAGAIN) return 0;
   if (n <= 0) {
     end(c);
-    return;
+    return 0;
   }
-  ssize_t sent = send(c->fd, buffer, n, MSG_NOSIGNAL);
+  ssize_t sent = link_send(&c->link, buffer, n);
   if (sent < 0 && errno != EAGAIN) {
     end(c);
-    return;
+    return 0;
   }
   if (sent < 0) sent = 0;
-  if (sent == n) return;
+  if (sent == n) return link_pending(&c->link);
   c->length = n - sent;
   c->from = 0;
   c->rest = malloc(c->length);
   memcpy(c->rest, buffer + sent, c->length);
-  watch(epoll, EPOLL_CTL_MOD, c->fd, EPOLLOUT, c);
+  watch(epoll, EPOLL_CTL_MOD, c->link.fd, EPOLLOUT, c);
+  return 0;
 }
 
-int main(void) {
-  static struct connection input = {.fd = 0}, listener;
+static void receive_all(struct connection *c) {
+  while (on_readable(c)) continue;
+}
+
+int main(int argc, char **argv) {
+  static struct connection input = {.link.fd = 0}, listener;
   struct epoll_event events[256];
   epoll = epoll_create1(EPOLL_CLOEXEC);
-  listener.fd = listen_and_tell();
+  if (argc > 3) tls_begin(argv[2], argv[3]);
+  listener.link.fd = serve_and_tell(argc > 1 ? argv[1] : "0");
   watch(epoll, EPOLL_CTL_ADD, 0, EPOLLIN, &input);
-  watch(epoll, EPOLL_CTL_ADD, listener.fd, EPOLLIN, &listener);
+  watch(epoll, EPOLL_CTL_ADD, listener.link.fd, EPOLLIN, &listener);
   for (;;) {
     int n = epoll_wait(epoll, events, 256, -1);
     for (int i = 0; i < n; i++) {
@@ -65,16 +78,16 @@ int main(void) {
         control();
       } else if (c == &listener) {
         int fd;
-        while ((fd = accept4(listener.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
+        while ((fd = accept4(listener.link.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
           struct connection *fresh = calloc(1, sizeof *fresh);
-          fresh->fd = fd;
-          set_nodelay(fd);
+          link_open(&fresh->link, fd, 1);
+          set_nodelay(fd); /* a Unix socket does not know it */
           watch(epoll, EPOLL_CTL_ADD, fd, EPOLLIN, fresh);
         }
       } else if (c->rest != NULL) {
         on_writable(c);
       } else {
-        on_readable(c);
+        receive_all(c);
       }
     }
   }

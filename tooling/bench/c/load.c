@@ -1,15 +1,16 @@
 /*
- * The client of the echo benchmarks: load port connections size depth pause_us warm_up_s seconds
+ * The client of the echo benchmarks: load address connections size depth pause_us warm_up_s seconds
  *
  * Every connection keeps `depth` messages of `size` bytes on their way; with a pause it waits so long before each. After a warm-up it lets
  * everything arrive, prints "ready" and waits for a line, so that the server's processor time can be taken while nothing happens. Then it
  * counts, and prints {"rate", "messages", "p50", "p99"}: messages a second, all that were echoed since, and microseconds from send to the
  * last byte of the echo.
  */
-#include "program.h"
+#include "latency.h"
+#include "link.h"
 
 struct connection {
-  int fd;
+  struct link link;
   int writing;         /* EPOLLOUT is asked for */
   size_t to_send;      /* bytes that are due and not yet taken by the kernel */
   size_t received;     /* of the message that is arriving */
@@ -17,41 +18,16 @@ struct connection {
   int first, on_way;
 };
 
-/* Latencies in a histogram with a resolution of 1.6 %. */
-#define SUB 64
-static uint64_t histogram[64 * SUB];
-
-static inline int slot_of(uint64_t ns) {
-  if (ns < SUB) return ns;
-  int shift = 63 - __builtin_clzll(ns) - 6;
-  return (shift + 1) * SUB + ((ns >> shift) & (SUB - 1));
-}
-
-static double value_of(int slot) {
-  if (slot < SUB) return slot;
-  int shift = slot / SUB - 1;
-  return ((double)(SUB + slot % SUB) + 0.5) * (double)(1ULL << shift);
-}
-
-static double percentile(double part, uint64_t total) {
-  uint64_t left = (uint64_t)(part * total);
-  for (int i = 0; i < 64 * SUB; i++) {
-    if (histogram[i] > left) return value_of(i) / 1000;
-    left -= histogram[i];
-  }
-  return 0;
-}
-
 static char *data, input[256 * 1024];
 static size_t size;
-static int depth, epoll, sending = 1;
+static int depth, epoll, datagrams, sending = 1;
 static useconds_t pause_us;
 static uint64_t messages, on_way;
 
 static void flush(struct connection *c) {
   while (c->to_send > 0) {
-    size_t most = size * depth;
-    ssize_t n = send(c->fd, data, c->to_send < most ? c->to_send : most, MSG_NOSIGNAL);
+    size_t most = datagrams ? size : size * depth;
+    ssize_t n = link_send(&c->link, data, c->to_send < most ? c->to_send : most);
     if (n < 0 && errno != EAGAIN) fail("send");
     if (n < 0) break;
     c->to_send -= n;
@@ -59,7 +35,7 @@ static void flush(struct connection *c) {
   int writing = c->to_send > 0;
   if (writing == c->writing) return;
   c->writing = writing;
-  watch(epoll, EPOLL_CTL_MOD, c->fd, EPOLLIN | (writing ? EPOLLOUT : 0), c);
+  watch(epoll, EPOLL_CTL_MOD, c->link.fd, EPOLLIN | (writing ? EPOLLOUT : 0), c);
 }
 
 static void start(struct connection *c, int count) {
@@ -71,9 +47,7 @@ static void start(struct connection *c, int count) {
   flush(c);
 }
 
-static void on_readable(struct connection *c) {
-  ssize_t n = recv(c->fd, input, sizeof input, 0);
-  if (n < 0 && errno == EAGAIN) return;
+static void on_data(struct connection *c, ssize_t n) {
   if (n < 0) fail("recv");
   if (n == 0) {
     fprintf(stderr, "load: the server has closed a connection\n");
@@ -86,7 +60,7 @@ static void on_readable(struct connection *c) {
       fprintf(stderr, "load: more came back than was sent\n");
       exit(1);
     }
-    histogram[slot_of(t - c->sent_at[c->first])]++;
+    add_latency(t - c->sent_at[c->first]);
     c->first = (c->first + 1) % depth;
     c->on_way--;
     count++;
@@ -95,6 +69,14 @@ static void on_readable(struct connection *c) {
   on_way -= count;
   if (pause_us > 0 && count > 0) usleep(pause_us);
   start(c, count);
+}
+
+static void on_readable(struct connection *c) {
+  do {
+    ssize_t n = link_recv(&c->link, input, sizeof input);
+    if (n < 0 && errno == EAGAIN) return;
+    on_data(c, n);
+  } while (link_pending(&c->link));
 }
 
 /* Until the time is over, or with no time until everything has arrived. */
@@ -112,7 +94,8 @@ static void run(int64_t until) {
 
 int main(int argc, char **argv) {
   if (argc != 8) return 2;
-  int port = atoi(argv[1]), connections = atoi(argv[2]);
+  int connections = atoi(argv[2]);
+  datagrams = strncmp(argv[1], "udp:", 4) == 0;
   size = atol(argv[3]);
   depth = atoi(argv[4]);
   pause_us = atoi(argv[5]);
@@ -121,12 +104,13 @@ int main(int argc, char **argv) {
   data = calloc(depth, size);
   memset(data, 'x', size * depth);
   epoll = epoll_create1(0);
+  tls_begin(NULL, NULL);
   struct connection *all = calloc(connections, sizeof *all);
   for (int i = 0; i < connections; i++) {
-    all[i].fd = connect_to(port);
-    set_nonblocking(all[i].fd);
+    link_open(&all[i].link, connect_to(argv[1]), 0);
+    set_nonblocking(all[i].link.fd);
     all[i].sent_at = calloc(depth, sizeof(int64_t));
-    watch(epoll, EPOLL_CTL_ADD, all[i].fd, EPOLLIN, &all[i]);
+    watch(epoll, EPOLL_CTL_ADD, all[i].link.fd, EPOLLIN, &all[i]);
   }
   for (int i = 0; i < connections; i++) start(&all[i], depth);
   run(now() + (int64_t)(warm_up * 1e9));
@@ -137,7 +121,7 @@ int main(int argc, char **argv) {
   char line[64];
   if (read(0, line, sizeof line) <= 0) return 1;
 
-  memset(histogram, 0, sizeof histogram);
+  forget_latencies();
   messages = 0;
   sending = 1;
   int64_t began = now();

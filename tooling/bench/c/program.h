@@ -14,6 +14,7 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -48,23 +49,50 @@ static inline struct sockaddr_in loopback(int port) {
   return a;
 }
 
-/* A non-blocking listener on a free port of the loopback interface; tells the port as every server of the benchmarks does. */
-static inline int listen_and_tell(void) {
-  int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  struct sockaddr_in a = loopback(0);
-  socklen_t length = sizeof a;
-  if (bind(fd, (void *)&a, sizeof a) < 0 || listen(fd, 1024) < 0) fail("listen");
-  getsockname(fd, (void *)&a, &length);
-  printf("{\"port\": %d}\n", ntohs(a.sin_port));
+/* An address of the benchmarks: a port of the loopback interface, "udp:" and a port, or the path of a Unix socket. */
+struct address {
+  int family, type;
+  socklen_t length;
+  union {
+    struct sockaddr any;
+    struct sockaddr_in in;
+    struct sockaddr_un un;
+  } to;
+};
+
+static inline struct address address_of(const char *text) {
+  struct address a = {.family = AF_INET, .type = SOCK_STREAM, .length = sizeof a.to.in};
+  if (text[0] == '/') {
+    a.family = AF_UNIX;
+    a.length = sizeof a.to.un;
+    a.to.un.sun_family = AF_UNIX;
+    strncpy(a.to.un.sun_path, text, sizeof a.to.un.sun_path - 1);
+    return a;
+  }
+  int datagrams = strncmp(text, "udp:", 4) == 0;
+  if (datagrams) a.type = SOCK_DGRAM;
+  a.to.in = loopback(atoi(datagrams ? text + 4 : text));
+  return a;
+}
+
+/* A non-blocking socket that is bound to an address, port 0 for any; a stream listens. Tells where, as every server of the benchmarks does. */
+static inline int serve_and_tell(const char *text) {
+  struct address a = address_of(text);
+  int fd = socket(a.family, a.type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (bind(fd, &a.to.any, a.length) < 0) fail("bind");
+  if (a.type == SOCK_STREAM && listen(fd, 1024) < 0) fail("listen");
+  getsockname(fd, &a.to.any, &a.length);
+  if (a.family == AF_UNIX) printf("{\"port\": \"%s\"}\n", text);
+  else printf("{\"port\": \"%s%d\"}\n", a.type == SOCK_DGRAM ? "udp:" : "", ntohs(a.to.in.sin_port));
   fflush(stdout);
   return fd;
 }
 
-static inline int connect_to(int port) {
-  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  struct sockaddr_in a = loopback(port);
-  if (connect(fd, (void *)&a, sizeof a) < 0) fail("connect");
-  set_nodelay(fd);
+static inline int connect_to(const char *text) {
+  struct address a = address_of(text);
+  int fd = socket(a.family, a.type | SOCK_CLOEXEC, 0);
+  if (connect(fd, &a.to.any, a.length) < 0) fail("connect");
+  if (a.family == AF_INET && a.type == SOCK_STREAM) set_nodelay(fd);
   return fd;
 }
 

@@ -23,7 +23,7 @@ static void fetch(int fd, int64_t bytes) {
 
 int main(int argc, char **argv) {
   if (argc != 4) return 2;
-  int fd = connect_to(atoi(argv[1])), times = atoi(argv[3]);
+  int fd = connect_to(argv[1]), times = atoi(argv[3]);
   int64_t bytes = atoll(argv[2]);
   alarm(60); /* whatever happens to the server */
   fetch(fd, bytes);

@@ -51,7 +51,7 @@ int main(int argc, char **argv) {
   if (file < 0 || fstat(file, &status) < 0) fail(argv[1]);
   size = status.st_size;
   epoll = epoll_create1(EPOLL_CLOEXEC);
-  listener.fd = listen_and_tell();
+  listener.fd = serve_and_tell("0");
   watch(epoll, EPOLL_CTL_ADD, 0, EPOLLIN, &input);
   watch(epoll, EPOLL_CTL_ADD, listener.fd, EPOLLIN, &listener);
   for (;;) {

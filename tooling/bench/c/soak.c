@@ -20,6 +20,7 @@ struct connection {
 };
 
 static int epoll, port;
+static const char *address;
 static long started, finished;
 static char message[SIZE], input[SIZE];
 
@@ -72,7 +73,7 @@ static void pause_for_a_look(int64_t began) {
 
 static void keep_idle(long connections) {
   char line[64];
-  for (long i = 0; i < connections; i++) connect_to(port);
+  for (long i = 0; i < connections; i++) connect_to(address);
   printf("{\"open\": %ld}\n", connections);
   fflush(stdout);
   while (read(0, line, sizeof line) > 0) continue;
@@ -80,7 +81,8 @@ static void keep_idle(long connections) {
 
 int main(int argc, char **argv) {
   if (argc != 3 && argc != 5) return 2;
-  port = atoi(argv[1]);
+  address = argv[1];
+  port = atoi(address);
   long connections = atol(argv[2]);
   if (argc == 3) {
     keep_idle(connections);
