@@ -7,8 +7,16 @@ import { CancelledError, InvalidStateError } from './errors.js';
 export interface Executor {
   /** Starts or queues `fn(...args)`. Throws a RuntimeError after {@link shutdown}. */
   submit<A extends unknown[], R>(fn: (...args: A) => R | PromiseLike<R>, ...args: A): ConcurrentFuture<R>;
-  /** Accepts no more work; with `wait` the promise is fulfilled when the work in progress is done. */
-  shutdown(options?: { readonly wait?: boolean | undefined }): Promise<void>;
+  /** Accepts no more work; what is queued is still done. asyncio: `shutdown`. */
+  shutdown(options?: ShutdownOptions): Promise<void>;
+}
+
+/** How to shut an {@link Executor} down. */
+export interface ShutdownOptions {
+  /** The promise is fulfilled when all work is done and the workers are gone; false: at once. Default true. */
+  readonly wait?: boolean | undefined;
+  /** Cancels what is queued and has not begun. Default false. */
+  readonly cancelFutures?: boolean | undefined;
 }
 
 type State = 'pending' | 'running' | 'cancelled' | 'finished';

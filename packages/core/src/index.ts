@@ -21,7 +21,7 @@ export {
   isExitError,
 } from './errors.js';
 export type { ExceptionContext } from './exception-context.js';
-export { ConcurrentFuture, type Executor } from './executor.js';
+export { ConcurrentFuture, type Executor, type ShutdownOptions } from './executor.js';
 export { Handle, TimerHandle, type HandleOwner } from './handle.js';
 export type { Host } from './host.js';
 export { NoIo, type IoBackend, type ReadyJob, type ReadySink } from './io-backend.js';
@@ -44,6 +44,7 @@ export {
 } from './os-error.js';
 export { currentPolicy, getEventLoop, replacePolicy, setDefaultPolicyFactory, type LoopPolicy } from './policy-slot.js';
 export type { Job } from './ready-queue.js';
+export { decodeError, encodeError, type EncodedError } from './remote-error.js';
 export { describeCallback, repr, WRAPPED, type Wrapped } from './repr.js';
 export { getRunningLoop, getRunningLoopOrNull, loopOfContext, setRunningLoop, type AnyLoop } from './running-loop.js';
 export { Scheduler, type ExceptionHandler, type SchedulerOptions } from './scheduler.js';
