@@ -4,8 +4,6 @@ import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs';
 import { open as openFile } from 'node:fs/promises';
 
 import { CancelledError, NotImplementedError, RuntimeError, ValueError } from '@tsyncio/core';
-import { TaskLoop } from '@tsyncio/futures-tasks';
-import { SelectorIo } from '@tsyncio/selector-io';
 import { addReader } from '@tsyncio/socket';
 import { leakAudit } from '@tsyncio/test-support';
 import { connectReadPipe, connectWritePipe, type ReadTransport } from '@tsyncio/transports-protocols';
@@ -25,8 +23,8 @@ async function reading(
   return connectReadPipe(loop, () => recorder, fd);
 }
 
-describe.each(selectors)('%s', (name, makeSelector) => {
-  const inside = (body: (world: World) => Promise<void>) => inLoop(body, makeSelector);
+describe.each(selectors)('%s', (name, makeLoop) => {
+  const inside = (body: (world: World) => Promise<void>) => inLoop(body, makeLoop);
 
   test(
     'PIPE-01 connectReadPipe makes the pipe non-blocking, calls made first, and has the object as extra info',
@@ -329,7 +327,7 @@ describe.each(selectors)('%s', (name, makeSelector) => {
   );
 
   test('PIPE-25 a transport that was left open prints as open when its loop is closed', async () => {
-    const loop = new TaskLoop({ backend: new SelectorIo(makeSelector()) });
+    const loop = makeLoop();
     const [r, w] = pipe();
     const [transport] = await loop.runUntilComplete(connectReadPipe(loop, () => ({}), r));
     expect(String(transport)).toBe(`<ReadPipeTransport fd=${r} polling>`);

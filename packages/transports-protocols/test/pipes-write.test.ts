@@ -4,8 +4,6 @@ import { closeSync, openSync, writeSync } from 'node:fs';
 import { AsyncLocalStorage } from 'node:async_hooks';
 
 import { BrokenPipeError, CancelledError } from '@tsyncio/core';
-import { TaskLoop } from '@tsyncio/futures-tasks';
-import { SelectorIo } from '@tsyncio/selector-io';
 import { leakAudit } from '@tsyncio/test-support';
 import { connectWritePipe, type WriteTransport } from '@tsyncio/transports-protocols';
 
@@ -35,8 +33,8 @@ async function readToEnd(fd: number): Promise<Buffer> {
   return Buffer.concat(pieces);
 }
 
-describe.each(selectors)('%s', (_, makeSelector) => {
-  const inside = (body: (world: World) => Promise<void>) => inLoop(body, makeSelector);
+describe.each(selectors)('%s', (_, makeLoop) => {
+  const inside = (body: (world: World) => Promise<void>) => inLoop(body, makeLoop);
 
   test(
     'PIPE-02 connectWritePipe makes the pipe non-blocking, calls made first, and has the object as extra info',
@@ -316,7 +314,7 @@ describe.each(selectors)('%s', (_, makeSelector) => {
   );
 
   test('PIPE-25 a transport that was left open prints as open when its loop is closed', async () => {
-    const loop = new TaskLoop({ backend: new SelectorIo(makeSelector()) });
+    const loop = makeLoop();
     const [r, w] = pipe();
     const [transport] = await loop.runUntilComplete(connectWritePipe(loop, () => ({}), w));
     expect(String(transport)).toBe(`<WritePipeTransport fd=${w} idle bufsize=0>`);

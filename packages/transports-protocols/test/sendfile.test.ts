@@ -41,9 +41,9 @@ type Loop = TaskLoop<SelectorIo>;
 type File = Parameters<typeof sendfile>[2];
 
 /** Every row over every selector, over TCP and Unix sockets, by the system call and by writing (as over TLS). */
-const ways = selectors.flatMap(([name, makeSelector]) =>
+const ways = selectors.flatMap(([name, makeLoop]) =>
   (['TCP', 'Unix'] as const).flatMap((family) =>
-    (['native', 'fallback'] as const).map((way) => ({ name, family, way, makeSelector })),
+    (['native', 'fallback'] as const).map((way) => ({ name, family, way, makeLoop })),
   ),
 );
 
@@ -57,7 +57,7 @@ interface Stage extends World {
 
 /** A test with a transport and its peer. At the end nothing may be registered. */
 function onStage(
-  { family, way, makeSelector }: (typeof ways)[number],
+  { family, way, makeLoop }: (typeof ways)[number],
   body: (stage: Stage) => Promise<void>,
 ): () => Promise<void> {
   return inLoop(async (world) => {
@@ -72,7 +72,7 @@ function onStage(
     expect(protocol.events.filter((event) => event.startsWith('lost'))).toHaveLength(1);
     peer.close();
     expect(loop.backend.active).toBe(false);
-  }, makeSelector);
+  }, makeLoop);
 }
 
 /** As a TLS transport is. */
@@ -538,7 +538,7 @@ describe.each(ways.filter(({ way, family }) => way === 'fallback' && family === 
       transport.abort();
       await protocol.lost;
       peer.close();
-    }, stage.makeSelector),
+    }, stage.makeLoop),
   );
 
   test(
@@ -610,7 +610,7 @@ describe.each(ways.filter(({ way, family }) => way === 'fallback' && family === 
       transport.abort();
       await iterations(3);
       peer.close();
-    }, stage.makeSelector),
+    }, stage.makeLoop),
   );
 });
 

@@ -23,6 +23,8 @@ export class ScriptedHost implements Host {
   private readonly turns: (() => void)[] = [];
   private alarm: { readonly delay: number; readonly ring: () => void } | null = null;
   private worked = 0;
+  private readonly listeners = new Map<string, Set<() => void>>();
+  private readonly substitutes = new Map<string, Set<() => void>>();
 
   constructor(readonly clock = new VirtualClock()) {}
 
@@ -79,6 +81,23 @@ export class ScriptedHost implements Host {
     return run;
   }
 
+  /** The process gets a signal. @returns False if nobody handles it: a real process would do what the signal does by default. */
+  signal(name: string): boolean {
+    const called = [this.listeners, this.substitutes].map((table) => [...(table.get(name) ?? [])]);
+    const listeners = called.find((some) => some.length > 0) ?? [];
+    for (const listener of listeners) listener();
+    return listeners.length > 0;
+  }
+
+  /** The signals that somebody listens for, with the number of listeners. */
+  get signals(): Record<string, number> {
+    const found: Record<string, number> = {};
+    for (const table of [this.listeners, this.substitutes]) {
+      for (const [name, { size }] of table) if (size > 0) found[name] = (found[name] ?? 0) + size;
+    }
+    return found;
+  }
+
   // ---- For the loop ---------------------------------------------------------------------------------------------------------
 
   scheduleTurn(turn: () => void): void {
@@ -120,4 +139,19 @@ export class ScriptedHost implements Host {
   onExit(): () => void {
     return () => undefined;
   }
+
+  onSignal(name: string, callback: () => void): () => void {
+    return listen(this.listeners, name, callback);
+  }
+
+  onUnhandledSignal(name: string, callback: () => void): () => void {
+    return listen(this.substitutes, name, callback);
+  }
+}
+
+function listen(table: Map<string, Set<() => void>>, name: string, callback: () => void): () => void {
+  const listener = (): void => callback();
+  const listeners = table.get(name) ?? new Set();
+  table.set(name, listeners.add(listener));
+  return () => listeners.delete(listener);
 }

@@ -1,55 +1,13 @@
-import type { ExceptionContext } from '@tsyncio/core';
-import { sleep, TaskLoop } from '@tsyncio/futures-tasks';
-import { SelectorIo } from '@tsyncio/selector-io';
 import type { Server } from '@tsyncio/server';
-import { AF_INET, AF_INET6, Socket, type InetAddress } from '@tsyncio/socket';
-import { recordExceptions } from '@tsyncio/test-support';
+import type { InetAddress, Socket } from '@tsyncio/socket';
 import type { ProtocolCallbacks, Transport } from '@tsyncio/transports-protocols';
 
-export interface World {
-  readonly loop: TaskLoop<SelectorIo>;
-  /** Calls of the exception handler. A test takes those it expects (`reports.splice(0)`); others fail it. */
-  readonly reports: ExceptionContext[];
-}
-
-/** A test that runs as the main task of a loop of its own. */
-export function inLoop(
-  body: (world: World) => Promise<void>,
-  make = (): TaskLoop<SelectorIo> => new TaskLoop({ backend: new SelectorIo() }),
-): () => Promise<void> {
-  return async () => {
-    const loop = make();
-    const reports = recordExceptions(loop);
-    try {
-      await loop.runUntilComplete(() => body({ loop, reports }));
-    } finally {
-      loop.close();
-    }
-    expect(reports).toEqual([]);
-  };
-}
-
-/** Lets `n` iterations pass. */
-export async function iterations(n: number): Promise<void> {
-  for (let i = 0; i < n; i++) await sleep(0);
-}
+export { type Backend, eachBackend, memoryBackend } from '../../../transports-protocols/test/support/backends.js';
+export { dial, inLoop, iterations, type World } from '../../../transports-protocols/test/support/world.js';
 
 /** The address of a server's first socket. */
 export function addressOf(server: Server): InetAddress {
   return server.sockets[0]!.getsockname() as InetAddress;
-}
-
-/** A client to be used by hand: connected before it returns, whether or not anybody has accepted it; non-blocking then. */
-export function dial(address: InetAddress): Socket {
-  const socket = new Socket(address[0].includes(':') ? AF_INET6 : AF_INET);
-  try {
-    socket.connect([address[0], address[1]]);
-    socket.setblocking(false);
-    return socket;
-  } catch (error) {
-    socket.close();
-    throw error;
-  }
 }
 
 /** What a client has received: text, '' for nothing yet, null for the end of the stream, or the code of the error. */

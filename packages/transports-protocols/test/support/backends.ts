@@ -1,40 +1,89 @@
+import type { Clock } from '@tsyncio/core';
 import { TaskLoop } from '@tsyncio/futures-tasks';
 import type { SelectorIo } from '@tsyncio/selector-io';
-import type { Socket } from '@tsyncio/socket';
-import { recordExceptions } from '@tsyncio/test-support';
-import { MemoryIo, memoryPair } from '@tsyncio/test-support/memory-io';
+import { AF_INET, type AddressLike, SOCK_DGRAM, Socket } from '@tsyncio/socket';
+import {
+  memoryDatagramPair,
+  MemoryDatagramPeer,
+  MemoryIo,
+  MemoryListener,
+  MemoryNetwork,
+  memoryPair,
+  type MemorySocket,
+} from '@tsyncio/test-support/memory-io';
 
-import { inLoop, pair, selectors, type World } from './world.js';
+import { datagramPair, dial, inLoop, listen, type MakeLoop, pair, reset, selectors, type World } from './world.js';
 
 /** What the tests of one backend use in place of the functions of `world.ts`. */
 export interface Backend {
+  readonly name: string;
+  /** A loop over a new backend of this kind. */
+  makeLoop(options?: { clock?: Clock }): TaskLoop<SelectorIo>;
   /** A test that runs as the main task of a loop over this backend. */
-  inLoop(body: (world: World) => Promise<void>): () => Promise<void>;
-  /** Two connected sockets of this backend: one for a transport, and its peer to be used by hand. */
+  inLoop(body: (world: World) => Promise<void>, make?: MakeLoop): () => Promise<void>;
+  /** Two connected sockets of this backend: one for a transport, and its peer to be used by hand. Non-blocking. */
   pair(): [ours: Socket, peer: Socket];
+  /** The same for datagrams. */
+  datagramPair(): [ours: Socket, peer: Socket];
+  /** A listener to be used by hand. */
+  listen(host?: string): Socket;
+  /** A client to be used by hand: connected before it returns, whether or not anybody has accepted it; non-blocking. */
+  dial(address: AddressLike): Socket;
+  /** A datagram socket to be used by hand. Non-blocking. */
+  datagramSocket(family?: number): Socket;
+  /** Closes a socket so that its peer gets ECONNRESET. */
+  reset(socket: Socket): void;
   /** `test` where there is a kernel, whose own behaviour is the subject. */
   readonly kernelTest: (title: string, body: () => Promise<void>) => void;
+  readonly inMemory: boolean;
 }
+
+/** A backend of this machine's kernel. */
+function kernelBackend(name: string, makeLoop: MakeLoop): Backend {
+  return {
+    name,
+    makeLoop,
+    inLoop: (body, make = makeLoop) => inLoop(body, make),
+    pair,
+    datagramPair,
+    listen,
+    dial,
+    datagramSocket: (family = AF_INET) => new Socket(family, SOCK_DGRAM, 0, { nonblocking: true }),
+    reset,
+    kernelTest: test,
+    inMemory: false,
+  };
+}
+
+/** The ports in memory: the loops have no selector, and all that share the backend can reach each other. */
+export function memoryBackend(): Backend & { readonly network: MemoryNetwork } {
+  const network = new MemoryNetwork();
+  const makeLoop: MakeLoop = (options = {}) =>
+    new TaskLoop({ ...options, backend: new MemoryIo(network) }) as unknown as TaskLoop<SelectorIo>;
+  return {
+    name: 'MemoryIo',
+    network,
+    makeLoop,
+    inLoop: (body, make = makeLoop) => inLoop(body, make),
+    pair: memoryPair,
+    datagramPair: memoryDatagramPair,
+    listen: (host = '127.0.0.1') => new MemoryListener(network, [host, 0]),
+    dial: (address) => network.dial(address),
+    datagramSocket: (family) => new MemoryDatagramPeer(network, family),
+    reset: (socket) => (socket as MemorySocket).reset(),
+    kernelTest: () => undefined,
+    inMemory: true,
+  };
+}
+
+const kernelBackends = selectors.map(([name, make]) => kernelBackend(name, make));
 
 /** The tests that `body` declares, in a block for each selector of this machine and for the ports in memory. */
 export function eachBackend(body: (backend: Backend) => void): void {
-  for (const [name, make] of selectors) {
-    describe(name, () => body({ inLoop: (run) => inLoop(run, make), pair, kernelTest: test }));
-  }
-  describe('MemoryIo', () => body({ inLoop: inMemory, pair: memoryPair, kernelTest: () => undefined }));
+  for (const backend of [...kernelBackends, memoryBackend()]) describe(backend.name, () => body(backend));
 }
 
-/** `inLoop` over the ports in memory: the loop has streams, and no selector. */
+/** `inLoop` over the ports in memory. */
 export function inMemory(body: (world: World) => Promise<void>): () => Promise<void> {
-  return async () => {
-    const memory = new TaskLoop({ backend: new MemoryIo() });
-    const loop = memory as unknown as TaskLoop<SelectorIo>;
-    const reports = recordExceptions(loop);
-    try {
-      await loop.runUntilComplete(() => body({ loop, reports }));
-    } finally {
-      loop.close();
-    }
-    expect(reports).toEqual([]);
-  };
+  return memoryBackend().inLoop(body);
 }

@@ -1,14 +1,17 @@
-import type { ExceptionContext } from '@tsyncio/core';
+import type { Clock, ExceptionContext } from '@tsyncio/core';
 import { sleep, TaskLoop } from '@tsyncio/futures-tasks';
+import { EpollSelector, PollSelector, type Selector, SelectorIo, SelectSelector } from '@tsyncio/selector-io';
 import {
-  DefaultSelector,
-  EpollSelector,
-  PollSelector,
-  type Selector,
-  SelectorIo,
-  SelectSelector,
-} from '@tsyncio/selector-io';
-import { AF_INET, AF_UNIX, IPPROTO_TCP, Socket, socketpair, SOCK_STREAM } from '@tsyncio/socket';
+  type AddressLike,
+  AF_INET,
+  AF_INET6,
+  AF_UNIX,
+  IPPROTO_TCP,
+  Socket,
+  socketpair,
+  SOCK_DGRAM,
+  SOCK_STREAM,
+} from '@tsyncio/socket';
 import { recordExceptions } from '@tsyncio/test-support';
 
 /** A loop for one test, and what it reported. */
@@ -18,13 +21,16 @@ export interface World {
   readonly reports: ExceptionContext[];
 }
 
+/** Makes a loop. */
+export type MakeLoop = (options?: { clock?: Clock }) => TaskLoop<SelectorIo>;
+
 /** A test that runs as the main task of a loop of its own. */
 export function inLoop(
   body: (world: World) => Promise<void>,
-  makeSelector: () => Selector = () => new DefaultSelector(),
+  make: MakeLoop = () => new TaskLoop({ backend: new SelectorIo() }),
 ): () => Promise<void> {
   return async () => {
-    const loop = new TaskLoop({ backend: new SelectorIo(makeSelector()) });
+    const loop = make();
     const reports = recordExceptions(loop);
     try {
       await loop.runUntilComplete(() => body({ loop, reports }));
@@ -36,11 +42,15 @@ export function inLoop(
 }
 
 /** The selectors that this machine can run, by name: for `describe.each`. */
-export const selectors: readonly (readonly [name: string, make: () => Selector])[] = [
-  ['EpollSelector', () => new EpollSelector()],
-  ['PollSelector', () => new PollSelector()],
-  ['SelectSelector', () => new SelectSelector()],
+export const selectors: readonly (readonly [name: string, make: MakeLoop])[] = [
+  ['EpollSelector', over(() => new EpollSelector())],
+  ['PollSelector', over(() => new PollSelector())],
+  ['SelectSelector', over(() => new SelectSelector())],
 ];
+
+function over(makeSelector: () => Selector): MakeLoop {
+  return (options = {}) => new TaskLoop({ ...options, backend: new SelectorIo(makeSelector()) });
+}
 
 /** Lets `n` iterations pass. */
 export async function iterations(n: number): Promise<void> {
@@ -50,6 +60,33 @@ export async function iterations(n: number): Promise<void> {
 /** Two connected sockets: one for a transport, and its peer, non-blocking, to be used by hand. */
 export function pair(): [ours: Socket, peer: Socket] {
   return socketpair(AF_UNIX, SOCK_STREAM, 0, { nonblocking: true });
+}
+
+/** The same for datagrams. */
+export function datagramPair(): [ours: Socket, peer: Socket] {
+  return socketpair(AF_UNIX, SOCK_DGRAM, 0, { nonblocking: true });
+}
+
+/** A listener to be used by hand; non-blocking. */
+export function listen(host = '127.0.0.1'): Socket {
+  const listener = new Socket(host.includes(':') ? AF_INET6 : AF_INET, SOCK_STREAM, IPPROTO_TCP, { nonblocking: true });
+  listener.bind([host, 0]);
+  listener.listen();
+  return listener;
+}
+
+/** A client to be used by hand: connected before it returns, whether or not anybody has accepted it; non-blocking then. */
+export function dial(address: AddressLike): Socket {
+  const isPath = typeof address === 'string' || address instanceof Uint8Array || address instanceof URL;
+  const socket = new Socket(isPath ? AF_UNIX : address[0].includes(':') ? AF_INET6 : AF_INET);
+  try {
+    socket.connect(address);
+    socket.setblocking(false);
+    return socket;
+  } catch (error) {
+    socket.close();
+    throw error;
+  }
 }
 
 /** The same over TCP. */
