@@ -12,6 +12,7 @@ import {
   type Acceptor,
   type Address,
   type AddressLike,
+  connectByWatching,
   type ConnectIo,
   type ConnectLoop,
   type DatagramChannel,
@@ -19,6 +20,7 @@ import {
   type DatagramSink,
   fileDescriptor,
   type FileDescriptorLike,
+  ListenerAcceptor,
   type OwnedDescriptor,
   type PipeIo,
   type Socket,
@@ -29,9 +31,7 @@ import {
 } from '@tsyncio/socket';
 import { BlockPool, DescriptorPoll, systemError, type SystemCalls, systemCalls } from '@tsyncio/socket/native';
 
-import { ListenerAcceptor } from './acceptor.js';
 import { BaseSelector } from './base-selector.js';
-import { connect } from './connect.js';
 import { DefaultSelector } from './default-selector.js';
 import { EpollSelector } from './epoll-selector.js';
 import { KqueueSelector } from './kqueue-selector.js';
@@ -246,7 +246,7 @@ export class SelectorIo implements StreamIo, PipeIo, DatagramIo, AcceptIo, Conne
   }
 
   connect(loop: ConnectLoop, socket: Socket, address: AddressLike): Generator<unknown, void, unknown> {
-    return connect(this, loop, socket, address);
+    return connectByWatching(this, loop, socket, address);
   }
 
   // ---- For the channels ---------------------------------------------------------------------------------------------------------

@@ -25,6 +25,8 @@ export type {
   StreamSink,
   WatchIo,
 } from './ports.js';
+export { connectByWatching } from './readiness/connect.js';
+export { ListenerAcceptor } from './readiness/listener-acceptor.js';
 export {
   checkRange,
   type FileLike,

@@ -1,12 +1,17 @@
 import { Handle } from '@tsyncio/core';
-import { type AddressLike, type ConnectLoop, connectError, SO_ERROR, type Socket, SOL_SOCKET } from '@tsyncio/socket';
-import { E } from '@tsyncio/socket/native';
 
-import type { SelectorIo } from './selector-io.js';
+import type { AddressLike } from '../address.js';
+import { SO_ERROR, SOL_SOCKET } from '../constants.js';
+import { E } from '../native/errno.js';
+import type { ConnectLoop, WatchIo } from '../ports.js';
+import { connectError, type Socket } from '../socket.js';
 
-/** {@link ConnectIo.connect}: asks for the connection, and if it is not there at once waits for the socket to become writable. */
-export function* connect(
-  io: SelectorIo,
+/**
+ * `ConnectIo` of a backend that watches descriptors: asks for the connection, and if it is not there at once waits for the socket to become
+ * writable. Internal.
+ */
+export function* connectByWatching(
+  io: WatchIo,
   loop: ConnectLoop,
   socket: Socket,
   address: AddressLike,

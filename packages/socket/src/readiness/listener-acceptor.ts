@@ -1,14 +1,18 @@
 import { Handle, type HandleOwner, isOSError, type OSError } from '@tsyncio/core';
-import { type Acceptor, acceptedFrom, type Address, type Socket } from '@tsyncio/socket';
 
-import type { SelectorIo } from './selector-io.js';
+import type { Address } from '../address.js';
+import type { Acceptor, WatchIo } from '../ports.js';
+import { acceptedFrom, type Socket } from '../socket.js';
 
-/** Takes the connections of a listener, at most `backlog` for each time that the selector reports some. */
+/**
+ * `AcceptIo` of a backend that watches descriptors: takes the connections of a listener, at most `backlog` for each time that it is
+ * reported to have some. What is not taken stays in the kernel, so that nothing is lost when it stops. Internal.
+ */
 export class ListenerAcceptor implements Acceptor {
   private handle: Handle | null;
 
   constructor(
-    private readonly io: SelectorIo,
+    private readonly io: WatchIo,
     private readonly listener: Socket,
     private readonly backlog: number,
     private readonly onAccept: (socket: Socket, peer: Address) => void,
