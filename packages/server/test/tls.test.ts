@@ -10,7 +10,7 @@ import { createServer, createUnixServer } from '@tsyncio/server';
 import { leakAudit, quiet } from '@tsyncio/test-support';
 import { createConnection, type Transport } from '@tsyncio/transports-protocols';
 
-import { addressOf, dial, Echo, inLoop, iterations, received } from './support/world.js';
+import { addressOf, eachBackend, Echo, inLoop, iterations, received } from './support/world.js';
 
 leakAudit();
 
@@ -74,7 +74,7 @@ async function output(command: string, args: readonly string[], input = ''): Pro
 
 /** Starts a command that listens, and waits until it says where. */
 async function listening(command: string, args: readonly string[], said: RegExp): Promise<[ChildProcess, number]> {
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'ignore'] });
   let text = '';
   const port = await new Promise<number>((resolve) => {
     child.stdout.setEncoding('latin1').on('data', (piece: string) => {
@@ -95,123 +95,125 @@ async function killed(child: ChildProcess): Promise<void> {
 const connectTo = (loop: TaskLoop<never>, port: number, client: Client, options: object = {}) =>
   createConnection(loop, () => client, '127.0.0.1', port, { ssl: clientSsl, serverHostname: 'localhost', ...options });
 
-test(
-  'SERVER-11 UNIX-14 ssl must be a context; a timeout needs it',
-  inLoop(async ({ loop }) => {
-    const factory = () => new Echo();
-    for (const ssl of [true, false, 'yes', 1]) {
-      await expect(createServer(loop, factory, '127.0.0.1', 0, { ssl: ssl as never })).rejects.toBeInstanceOf(
-        TypeError,
-      );
-      await expect(createUnixServer(loop, factory, '/tmp/never', { ssl: ssl as never })).rejects.toBeInstanceOf(
-        TypeError,
-      );
-    }
-    for (const options of [
-      { sslHandshakeTimeout: 1 },
-      { sslShutdownTimeout: 1 },
-      { ssl: serverSsl, sslHandshakeTimeout: 0 },
-    ]) {
-      await expect(createServer(loop, factory, '127.0.0.1', 0, options)).rejects.toBeInstanceOf(ValueError);
-      await expect(createUnixServer(loop, factory, '/tmp/never', options)).rejects.toBeInstanceOf(ValueError);
-    }
-    const bad = { cert: 'no certificate', key: serverSsl.key };
-    await expect(createServer(loop, factory, '127.0.0.1', 0, { ssl: bad })).rejects.toMatchObject({
-      code: 'ERR_OSSL_PEM_NO_START_LINE',
-    });
-  }),
-);
+eachBackend(({ inLoop, dial }) => {
+  test(
+    'SERVER-11 UNIX-14 ssl must be a context; a timeout needs it',
+    inLoop(async ({ loop }) => {
+      const factory = () => new Echo();
+      for (const ssl of [true, false, 'yes', 1]) {
+        await expect(createServer(loop, factory, '127.0.0.1', 0, { ssl: ssl as never })).rejects.toBeInstanceOf(
+          TypeError,
+        );
+        await expect(createUnixServer(loop, factory, '/tmp/never', { ssl: ssl as never })).rejects.toBeInstanceOf(
+          TypeError,
+        );
+      }
+      for (const options of [
+        { sslHandshakeTimeout: 1 },
+        { sslShutdownTimeout: 1 },
+        { ssl: serverSsl, sslHandshakeTimeout: 0 },
+      ]) {
+        await expect(createServer(loop, factory, '127.0.0.1', 0, options)).rejects.toBeInstanceOf(ValueError);
+        await expect(createUnixServer(loop, factory, '/tmp/never', options)).rejects.toBeInstanceOf(ValueError);
+      }
+      const bad = { cert: 'no certificate', key: serverSsl.key };
+      await expect(createServer(loop, factory, '127.0.0.1', 0, { ssl: bad })).rejects.toMatchObject({
+        code: 'ERR_OSSL_PEM_NO_START_LINE',
+      });
+    }),
+  );
 
-test(
-  'TLS-03 SERVER-22 the factory at accept, made after the handshake; counted from accept to lost',
-  inLoop(async ({ loop }) => {
-    const events: string[] = [];
-    const factory = () => {
-      events.push('factory');
-      return new Echo(events);
-    };
-    const server = await createServer(loop, factory, '127.0.0.1', 0, { ssl: serverSsl });
-    const silent = dial(addressOf(server));
-    await until(() => events.length === 1);
-    await iterations(5);
-    expect(events).toEqual(['factory']);
-    const client = new Client(loop, 'hello');
-    await connectTo(loop as never, addressOf(server)[1], client);
-    await until(() => client.text === 'hello');
-    expect(events).toEqual(['factory', 'factory', 'made', 'data 5']);
-    server.close();
-    let isOver = false;
-    const waiting = loop.createTask(async () => {
-      await server.waitClosed();
-      isOver = true;
-      events.push('closed');
-    });
-    client.transport.close();
-    await client.ended;
-    await iterations(5);
-    expect(isOver).toBe(false); // the silent one is in its handshake
-    silent.close();
-    await waiting;
-    expect(events).toEqual(['factory', 'factory', 'made', 'data 5', 'lost null', 'closed']);
-  }),
-);
-
-test(
-  'TLS-06 a client that rejects the certificate: nobody is told, but in debug mode',
-  inLoop(async ({ loop, reports }) => {
-    const events: string[] = [];
-    const server = await createServer(loop, () => new Echo(events), '127.0.0.1', 0, { ssl: serverSsl });
-    const refuse = () =>
-      expect(
-        connectTo(loop as never, addressOf(server)[1], new Client(loop), { serverHostname: 'wrong.test' }),
-      ).rejects.toMatchObject({ code: 'ERR_TLS_CERT_ALTNAME_INVALID' });
-    await refuse();
-    await iterations(10);
-    expect([events, reports]).toEqual([[], []]);
-    loop.setDebug(true);
-    await refuse();
-    await until(() => reports.length > 0);
-    loop.setDebug(false);
-    expect(reports.splice(0)).toMatchObject([
-      { message: expect.stringContaining('incoming connection'), exception: { code: 'ECONNRESET' } },
-    ]);
-    expect(events).toEqual([]);
-    server.close();
-  }),
-);
-
-test(
-  'TLS-09 a client that stays silent is dropped',
-  inLoop(async ({ loop }) => {
-    const events: string[] = [];
-    const server = await createServer(loop, () => new Echo(events), '127.0.0.1', 0, {
-      ssl: serverSsl,
-      sslHandshakeTimeout: 0.03,
-    });
-    const silent = dial(addressOf(server));
-    await until(() => received(silent) === null);
-    silent.close();
-    expect(events).toEqual([]);
-    server.close();
-    await server.waitClosed();
-  }),
-);
-
-test(
-  'closing and aborting the clients of a server',
-  inLoop(async ({ loop }) => {
-    const server = await createServer(loop, () => new Echo(), '127.0.0.1', 0, { ssl: serverSsl });
-    for (const how of ['closeClients', 'abortClients'] as const) {
+  test(
+    'TLS-03 SERVER-22 the factory at accept, made after the handshake; counted from accept to lost',
+    inLoop(async ({ loop }) => {
+      const events: string[] = [];
+      const factory = () => {
+        events.push('factory');
+        return new Echo(events);
+      };
+      const server = await createServer(loop, factory, '127.0.0.1', 0, { ssl: serverSsl });
+      const silent = dial(addressOf(server));
+      await until(() => events.length === 1);
+      await iterations(5);
+      expect(events).toEqual(['factory']);
       const client = new Client(loop, 'hello');
       await connectTo(loop as never, addressOf(server)[1], client);
       await until(() => client.text === 'hello');
-      server[how]();
-      expect(await client.ended).toBe(null);
-    }
-    server.close();
-    await server.waitClosed();
-  }),
-);
+      expect(events).toEqual(['factory', 'factory', 'made', 'data 5']);
+      server.close();
+      let isOver = false;
+      const waiting = loop.createTask(async () => {
+        await server.waitClosed();
+        isOver = true;
+        events.push('closed');
+      });
+      client.transport.close();
+      await client.ended;
+      await iterations(5);
+      expect(isOver).toBe(false); // the silent one is in its handshake
+      silent.close();
+      await waiting;
+      expect(events).toEqual(['factory', 'factory', 'made', 'data 5', 'lost null', 'closed']);
+    }),
+  );
+
+  test(
+    'TLS-06 a client that rejects the certificate: nobody is told, but in debug mode',
+    inLoop(async ({ loop, reports }) => {
+      const events: string[] = [];
+      const server = await createServer(loop, () => new Echo(events), '127.0.0.1', 0, { ssl: serverSsl });
+      const refuse = () =>
+        expect(
+          connectTo(loop as never, addressOf(server)[1], new Client(loop), { serverHostname: 'wrong.test' }),
+        ).rejects.toMatchObject({ code: 'ERR_TLS_CERT_ALTNAME_INVALID' });
+      await refuse();
+      await iterations(10);
+      expect([events, reports]).toEqual([[], []]);
+      loop.setDebug(true);
+      await refuse();
+      await until(() => reports.length > 0);
+      loop.setDebug(false);
+      expect(reports.splice(0)).toMatchObject([
+        { message: expect.stringContaining('incoming connection'), exception: { code: 'ECONNRESET' } },
+      ]);
+      expect(events).toEqual([]);
+      server.close();
+    }),
+  );
+
+  test(
+    'TLS-09 a client that stays silent is dropped',
+    inLoop(async ({ loop }) => {
+      const events: string[] = [];
+      const server = await createServer(loop, () => new Echo(events), '127.0.0.1', 0, {
+        ssl: serverSsl,
+        sslHandshakeTimeout: 0.03,
+      });
+      const silent = dial(addressOf(server));
+      await until(() => received(silent) === null);
+      silent.close();
+      expect(events).toEqual([]);
+      server.close();
+      await server.waitClosed();
+    }),
+  );
+
+  test(
+    'closing and aborting the clients of a server',
+    inLoop(async ({ loop }) => {
+      const server = await createServer(loop, () => new Echo(), '127.0.0.1', 0, { ssl: serverSsl });
+      for (const how of ['closeClients', 'abortClients'] as const) {
+        const client = new Client(loop, 'hello');
+        await connectTo(loop as never, addressOf(server)[1], client);
+        await until(() => client.text === 'hello');
+        server[how]();
+        expect(await client.ended).toBe(null);
+      }
+      server.close();
+      await server.waitClosed();
+    }),
+  );
+});
 
 test.each(['TLSv1.2', 'TLSv1.3'] as const)('Node as client of ours, and as server: %s', (version) =>
   inLoop(async ({ loop }) => {

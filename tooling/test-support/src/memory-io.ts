@@ -9,6 +9,7 @@ import {
   type Acceptor,
   type Address,
   type AddressLike,
+  AF_UNIX,
   type ConnectIo,
   type ConnectLoop,
   type DatagramChannel,
@@ -17,6 +18,7 @@ import {
   fileDescriptor,
   type FileDescriptorLike,
   type Socket,
+  SOCK_STREAM,
   type StreamChannel,
   type StreamIo,
   type StreamSink,
@@ -128,7 +130,8 @@ export class MemoryIo implements StreamIo, DatagramIo, AcceptIo, ConnectIo, Watc
   }
 
   *connect(_loop: ConnectLoop, socket: Socket, address: AddressLike): Generator<unknown, void, unknown> {
-    yield; // as long as a connection takes
+    // TCP takes its time; what stays on the machine, or is a name and nothing else, does not.
+    if (socket.family !== AF_UNIX && socket.type === SOCK_STREAM) yield;
     this.network.connect(socket, address);
   }
 
