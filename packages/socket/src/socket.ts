@@ -28,6 +28,8 @@ interface Adoption extends SocketOptions {
   readonly openedBy?: EntryPoint;
 }
 
+/** Windows has no Unix sockets that are worth the name. */
+const PAIR_FAMILY = process.platform === 'win32' ? AF_INET : AF_UNIX;
 const INT_MAX = 0x7fffffff;
 const INT_MIN = -0x80000000;
 /** No Linux receives more in one call. */
@@ -445,10 +447,11 @@ export function acceptedFrom(): Address {
 /**
  * Two sockets connected to each other. Python: `socket.socketpair`.
  *
- * @throws OSError (`ENOTSUP` for families other than `AF_UNIX`).
+ * @param family - Default `AF_UNIX`; on Windows `AF_INET`: two TCP sockets, connected over the loopback interface.
+ * @throws OSError (`ENOTSUP` for families other than `AF_UNIX`; on Windows for other types than streams).
  */
 export function socketpair(
-  family: number = AF_UNIX,
+  family: number = PAIR_FAMILY,
   type: number = SOCK_STREAM,
   proto = 0,
   options: SocketOptions = {},

@@ -51,7 +51,7 @@ describe('loading', () => {
     ['linux', 10, 17],
     ['darwin', 30, undefined],
     ['freebsd', 28, undefined],
-    ['win32', 10, 17],
+    ['win32', 23, undefined],
   ])('the constants of %s', async (platform, inet6, peercred) => {
     const { stdout, stderr, status } = await run(`
       Object.defineProperty(process, 'platform', { value: '${platform}' });

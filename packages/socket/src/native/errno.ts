@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import { getSystemErrorName } from 'node:util';
+import { getSystemErrorMap, getSystemErrorName } from 'node:util';
 
 import { osError, type OSError } from '@tsyncio/core';
 
@@ -7,8 +7,11 @@ import type { Address } from '../address.js';
 
 const errnoTable: Readonly<Record<string, number>> = constants.errno;
 
-/** Positive error numbers of this platform by name, from Node: `E.EAGAIN`. */
-export const E = constants.errno;
+/**
+ * Positive error numbers of this platform by name, from Node: `E.EAGAIN`. On Windows those that Node's errors have, which are libuv's: the
+ * C library's numbers, in `os.constants`, mean nothing to anybody.
+ */
+export const E = process.platform === 'win32' ? libuvNumbers() : constants.errno;
 
 const UNKNOWN = /^Unknown system error/;
 
@@ -46,4 +49,9 @@ export function closedError(syscall: string): OSError {
 /** What a call about a closed file throws: as {@link closedError}. */
 export function closedFileError(syscall: string): OSError {
   return osError({ code: 'EBADF', errno: -E.EBADF, syscall, message: `${syscall} EBADF: the file is closed` });
+}
+
+function libuvNumbers(): typeof constants.errno {
+  const numbers = Object.fromEntries([...getSystemErrorMap()].map(([number, [name]]) => [name, -number]));
+  return numbers as unknown as typeof constants.errno;
 }

@@ -10,6 +10,10 @@ import { PosixCalls } from './posix/calls.js';
 import type { Netdb } from './posix/netdb.js';
 import { Resolver } from './posix/resolver.js';
 import type { SystemCalls } from './system-calls.js';
+import { win32Abi } from './win32/abi.js';
+import { WinsockCalls } from './win32/calls.js';
+import { win32Constants } from './win32/constants.js';
+import { win32Netdb } from './win32/netdb.js';
 
 /** What we know of an operating system. */
 interface System {
@@ -22,6 +26,7 @@ const systems: Readonly<Partial<Record<string, System>>> = {
   linux: { abi: linuxAbi, constants: linuxConstants, netdb: linuxNetdb },
   darwin: { abi: darwinAbi, constants: darwinConstants, netdb: darwinNetdb },
   freebsd: { abi: freebsdAbi, constants: freebsdConstants, netdb: freebsdNetdb },
+  win32: { abi: win32Abi, constants: win32Constants, netdb: win32Netdb },
 };
 
 /** The table of this system; Linux's where there is none, so that importing the package works anywhere. */
@@ -50,7 +55,7 @@ export function systemCalls(): SystemCalls {
       );
       throw new Error(`tsyncio has no sockets for ${platform}-${arch} yet: only for ${known.join(', ')}`);
     }
-    calls = new PosixCalls(systemAbi);
+    calls = platform === 'win32' ? new WinsockCalls() : new PosixCalls(systemAbi);
   }
   return calls;
 }

@@ -62,13 +62,15 @@ export class Resolver {
   private readonly getaddrinfo: Getaddrinfo;
   private readonly freeaddrinfo: (list: bigint) => void;
   private readonly getnameinfo: Getnameinfo;
+  /** Of the C library. Windows' resolver leaves nothing there, and never says `EAI_SYSTEM`. */
+  private readonly errno: Int32Array;
 
   constructor(
     private readonly abi: Abi,
     private readonly netdb: Netdb,
   ) {
-    errnoMemory(); // made now: not between a call and its number
-    const libc = koffi().load(null);
+    this.errno = process.platform === 'win32' ? new Int32Array(1) : errnoMemory(); // made now: not between a call and its number
+    const libc = koffi().load(process.platform === 'win32' ? 'ws2_32.dll' : null);
     const [at, size] = ['uintptr_t', 'uint32_t'];
     this.getaddrinfo = libc.func('getaddrinfo', 'int', [at, at, at, at]) as never;
     this.freeaddrinfo = libc.func('freeaddrinfo', 'void', [at]) as never;
@@ -93,7 +95,10 @@ export class Resolver {
   namesNow(address: Uint8Array, flags: number): [host: string, service: string] | LookupFailure {
     const memory = new NameMemory(address);
     const { host, service } = memory;
-    return named(memory, this.getnameinfo(memory.address, address.length, host, HOST_MAX, service, SERVICE_MAX, flags));
+    return this.named(
+      memory,
+      this.getnameinfo(memory.address, address.length, host, HOST_MAX, service, SERVICE_MAX, flags),
+    );
   }
 
   /** Names of an address, looked up on another thread. */
@@ -102,12 +107,20 @@ export class Resolver {
     const { host, service } = memory;
     const { length } = address;
     this.getnameinfo.async(memory.address, length, host, HOST_MAX, service, SERVICE_MAX, flags, (_failure, error) =>
-      done(named(memory, error)),
+      done(this.named(memory, error)),
     );
   }
 
   private found(memory: AddressMemory, error: number): Found[] | LookupFailure {
-    return error === 0 ? this.collect(memory.first) : failed(error);
+    return error === 0 ? this.collect(memory.first) : this.failed(error);
+  }
+
+  private named(memory: NameMemory, error: number): [string, string] | LookupFailure {
+    return error === 0 ? memory.names : this.failed(error);
+  }
+
+  private failed(error: number): LookupFailure {
+    return { error, errno: this.errno[0]! };
   }
 
   /** Reads the list that the system has made, and frees it. */
@@ -184,14 +197,6 @@ class NameMemory {
   get names(): [host: string, service: string] {
     return [textOf(Buffer.from(this.memory, 0, HOST_MAX)), textOf(Buffer.from(this.memory, HOST_MAX, SERVICE_MAX))];
   }
-}
-
-function named(memory: NameMemory, error: number): [string, string] | LookupFailure {
-  return error === 0 ? memory.names : failed(error);
-}
-
-function failed(error: number): LookupFailure {
-  return { error, errno: errnoMemory()[0]! };
 }
 
 /** A copy of the system's memory, which may be freed after it. */

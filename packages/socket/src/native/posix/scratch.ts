@@ -33,6 +33,7 @@ export class Scratch {
     value: this.base + Scratch.value,
     message: this.base + Scratch.message,
     envelope: this.base + Scratch.envelope,
+    vector: this.base + Scratch.vector,
   };
 
   constructor() {
