@@ -23,4 +23,16 @@ export interface Host {
   warn(message: string, category: string): void;
   /** Registers what must happen before this thread ends, and gives back how to unregister it. */
   onExit(callback: () => void): () => void;
+  /**
+   * Calls `callback` at each signal of this name, in place of what the signal does by default, until the function given back is called.
+   * Keeps nothing alive. Absent: the loop's signal methods throw NotImplementedError.
+   *
+   * @throws RuntimeError where signals do not arrive, in a worker thread; an error with `code: 'EINVAL'` for a signal that cannot be caught.
+   */
+  onSignal?(name: string, callback: () => void): () => void;
+  /**
+   * As {@link onSignal}, but only for signals that reach nobody else, and without an error where signals do not arrive: what stands in place
+   * of the default.
+   */
+  onUnhandledSignal?(name: string, callback: () => void): () => void;
 }

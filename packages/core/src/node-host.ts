@@ -1,6 +1,8 @@
 import { clearTimeout, setImmediate, setInterval, setTimeout } from 'node:timers';
-import type { Host } from './host.js';
+import { isMainThread } from 'node:worker_threads';
 import { nodeClock } from './clock.js';
+import { RuntimeError } from './errors.js';
+import type { Host } from './host.js';
 
 // All taken at load: a user's fake timers must never stop a loop. An import alone is not enough: it is looked up at each use, and
 // fake timers replace the functions of the module as well.
@@ -14,7 +16,17 @@ const settled = Promise.resolve();
 /** Node cuts a longer delay to 1 ms; the loop arms again when an alarm was early. */
 const MAX_DELAY_MS = 2 ** 31 - 1;
 
+/** Node ignores them; once a listener is gone, the system's own default would end the process. */
+const IGNORED: ReadonlySet<string> = new Set(['SIGPIPE', 'SIGXFSZ']);
+
+/** Marks listeners that stand back when there are others; also for other copies of this package. */
+const STANDS_BACK = Symbol.for('tsyncio.stands-back');
+
 function nothing(): void {}
+
+function standsBack(listener: object): boolean {
+  return (listener as { [STANDS_BACK]?: true })[STANDS_BACK] === true;
+}
 
 /** The host of a loop in Node: turns by `setImmediate`, alarms by `setTimeout`, steps ended by the tick queue. */
 export class NodeHost implements Host {
@@ -72,6 +84,27 @@ export class NodeHost implements Host {
   onExit(callback: () => void): () => void {
     process.on('exit', callback);
     return () => process.removeListener('exit', callback);
+  }
+
+  onSignal(name: string, callback: () => void): () => void {
+    if (!isMainThread) throw new RuntimeError('signals can be handled in the main thread only');
+    const listener = (): void => callback();
+    process.on(name, listener);
+    return () => {
+      process.removeListener(name, listener);
+      if (IGNORED.has(name) && process.listenerCount(name) === 0) process.on(name, nothing);
+    };
+  }
+
+  onUnhandledSignal(name: string, callback: () => void): () => void {
+    if (!isMainThread) return nothing;
+    const listener = (): void => {
+      if (process.listeners(name as NodeJS.Signals).every(standsBack)) callback();
+    };
+    listener[STANDS_BACK] = true;
+    // First, so that a listener that was added by `once` has not gone yet.
+    process.prependListener(name as NodeJS.Signals, listener);
+    return () => process.removeListener(name, listener);
   }
 }
 

@@ -3,6 +3,7 @@ import { AsyncResource } from 'node:async_hooks';
 import { brand } from './brand.js';
 import { checkPort } from './check-port.js';
 import { nodeClock, type Clock } from './clock.js';
+import { copyContext } from './context.js';
 import { logExceptionContext } from './default-exception-handler.js';
 import { isExitError, RuntimeError, ValueError } from './errors.js';
 import type { ExceptionContext } from './exception-context.js';
@@ -14,6 +15,8 @@ import { debugFromEnvironment, NodeHost } from './node-host.js';
 import { ReadyQueue, type Job } from './ready-queue.js';
 import { repr } from './repr.js';
 import { getRunningLoopOrNull, loopOfContext } from './running-loop.js';
+import { SignalHandlers, SignalListeners } from './signal-handlers.js';
+import { checkCatchable, signalOf } from './signal-numbers.js';
 import { threadState } from './thread-state.js';
 import { LoopThreadsafe } from './threadsafe.js';
 import { TimerHeap } from './timer-heap.js';
@@ -107,6 +110,8 @@ export class Scheduler<B extends IoBackend = NoIo> implements HandleOwner {
   private debugStart = 0;
   private exceptionHandler: ExceptionHandler<this> | null = null;
   private threadsafeDoor: LoopThreadsafe | null = null;
+  private readonly signalListeners = new SignalListeners();
+  private signalHandlers: SignalHandlers | null = null;
   private closeCallbacks: (() => void)[] = [];
 
   /** @throws TypeError if an option has the wrong type. */
@@ -125,7 +130,12 @@ export class Scheduler<B extends IoBackend = NoIo> implements HandleOwner {
       },
     };
     this.backend.attach(sink);
-    watchUnclosed(this, this.constructor.name, this.backend, this.host);
+    watchUnclosed(this, {
+      name: this.constructor.name,
+      backend: this.backend,
+      host: this.host,
+      signals: this.signalListeners,
+    });
   }
 
   // ---- Running and stopping -------------------------------------------------------------------------------------------------
@@ -179,6 +189,7 @@ export class Scheduler<B extends IoBackend = NoIo> implements HandleOwner {
     this.timers.clear();
     this.cancelledTimers = 0;
     this.threadsafeDoor?.close();
+    this.signalHandlers?.clear();
     this.host.disarm();
     this.host.release();
     forgetUnclosed(this);
@@ -263,6 +274,60 @@ export class Scheduler<B extends IoBackend = NoIo> implements HandleOwner {
   get threadsafe(): LoopThreadsafe {
     this.checkClosed();
     return (this.threadsafeDoor ??= new LoopThreadsafe(this));
+  }
+
+  // ---- Signals --------------------------------------------------------------------------------------------------------------
+
+  /**
+   * Calls `callback(...args)` as a callback of this loop each time the process gets a signal; replaces an earlier handler of this loop for
+   * that signal. Only in the main thread. asyncio: `add_signal_handler`.
+   *
+   * It replaces what the signal does by default, and keeps nothing alive: a loop that does not run lets the process end. A signal that
+   * arrives between two runs is kept for the next run; of those that end programs (SIGINT, SIGTERM, SIGHUP, SIGQUIT) a second one
+   * then does what it does without a handler, so that Ctrl-C does not die with a loop that was stopped and never closed. Several loops with
+   * a handler for one signal all get it, and so do listeners of `process`.
+   *
+   * @param sig - Name, `'SIGTERM'`, or number.
+   * @param callback - May be async, as that of {@link callSoon}. It runs in the async context of this call, with the context variables in
+   *   a copy of their own that all its calls share.
+   * @throws TypeError if `callback` is no function or a generator function, or `sig` neither name nor number. ValueError for what is no
+   *   signal of this system, and for SIGKILL and SIGSTOP. RuntimeError if the loop is closed, in a worker thread, and if the system
+   *   refuses. NotImplementedError if the loop's host has no signals.
+   *
+   * @example
+   * for (const name of ['SIGINT', 'SIGTERM']) loop.addSignalHandler(name, () => server.close());
+   */
+  addSignalHandler<A extends unknown[]>(sig: string | number, callback: Callback<A>, ...args: A): void {
+    checkSignalCallback(callback);
+    const signal = signalOf('addSignalHandler', sig);
+    checkCatchable('addSignalHandler', signal);
+    this.checkClosed();
+    this.signalHandlers ??= new SignalHandlers(
+      { isRunning: () => this.running, deliver: (handle) => this.push(handle) },
+      this.host,
+      this.signalListeners,
+    );
+    this.signalHandlers.add(signal, new Handle(callback, args, this, copyContext(), this.addSignalHandler));
+  }
+
+  /**
+   * Takes back the handler of this loop; the signal does again what it does by default, unless somebody else listens for it. asyncio:
+   * `remove_signal_handler`. A signal that has arrived before is still handled.
+   *
+   * @returns Whether there was one.
+   * @throws TypeError and ValueError as {@link addSignalHandler}.
+   */
+  removeSignalHandler(sig: string | number): boolean {
+    const { number } = signalOf('removeSignalHandler', sig);
+    return this.signalHandlers?.remove(number) === true;
+  }
+
+  /**
+   * Calls `callback` at each SIGINT that nobody in the program handles, also outside of a run, until the function given back is called.
+   * Never in a worker thread, or where the host has no signals. Internal: for `run()`.
+   */
+  onInterrupt(callback: () => void): () => void {
+    return this.host.onUnhandledSignal?.('SIGINT', callback) ?? nothing;
   }
 
   // ---- Errors and debugging -------------------------------------------------------------------------------------------------
@@ -393,6 +458,7 @@ export class Scheduler<B extends IoBackend = NoIo> implements HandleOwner {
   /** Starts a run that was checked. Internal. */
   protected startRun(): Promise<void> {
     return new Promise<void>((resolve, reject) => {
+      this.signalHandlers?.runBegins();
       this.settleRun = { resolve, reject };
       this.running = true;
       threadState.running.add(this);
@@ -653,6 +719,16 @@ let warnedMilliseconds = false;
 
 // Out here: a class that mentions itself inside is renamed by bundlers, and its name is seen in reprs.
 const ownCallSoon: unknown = Scheduler.prototype.callSoon;
+
+function nothing(): void {}
+
+const GENERATOR_FUNCTIONS = ['[object GeneratorFunction]', '[object AsyncGeneratorFunction]'];
+
+/** A generator function would be called, and nothing of it would ever run. */
+function checkSignalCallback(callback: unknown): void {
+  if (typeof callback === 'function' && !GENERATOR_FUNCTIONS.includes(Object.prototype.toString.call(callback))) return;
+  throw new TypeError(`addSignalHandler: callback must be a function, got ${repr(callback)}`);
+}
 
 function runJob(job: Job): void {
   job.run();
