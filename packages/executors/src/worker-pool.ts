@@ -1,0 +1,135 @@
+import type { Transferable } from 'node:worker_threads';
+import workerpool from 'workerpool';
+import { BrokenExecutor } from './broken-executor.js';
+import { RUN, runtimeArgs, type Call } from './worker-runtime.js';
+
+/** How to make the workers. Internal. */
+export interface WorkerPoolOptions {
+  readonly kind: 'thread' | 'process';
+  readonly maxWorkers: number;
+  /** Gives each worker thread its name. */
+  readonly nextName?: (() => string) | undefined;
+  readonly execArgv?: readonly string[] | undefined;
+}
+
+/** A `Worker` or a `ChildProcess`. */
+interface LibraryWorker {
+  ref(): void;
+  unref(): void;
+  prependListener(event: 'exit' | 'error', listener: () => void): void;
+  readonly channel?: { ref(): void; unref(): void } | null;
+  killed?: boolean;
+}
+
+/** The library's record of a worker. */
+interface WorkerRecord {
+  readonly worker: LibraryWorker | null;
+}
+
+/** Milliseconds that an idle worker gets to end by itself when the pool ends, before it is killed. */
+const END_TIMEOUT_MS = 500;
+
+/**
+ * The pool library, behind what the executors need of it. This is the only file that knows it, also its private list of workers: it has
+ * no call for letting idle workers go (so that they do not keep the process alive), and does not notice that an idle one has died.
+ * Internal.
+ */
+export class WorkerPool {
+  private readonly pool: ReturnType<typeof workerpool.pool>;
+  private readonly adopted = new WeakSet<WorkerRecord>();
+  private held = false;
+
+  constructor({ kind, maxWorkers, nextName, execArgv }: WorkerPoolOptions) {
+    this.pool = workerpool.pool({
+      workerType: kind,
+      maxWorkers,
+      workerTerminateTimeout: END_TIMEOUT_MS,
+      // Structured clone, as threads do, in place of JSON.
+      forkOpts: { serialization: 'advanced', ...(execArgv === undefined ? {} : { execArgv: [...execArgv] }) },
+      ...(nextName === undefined
+        ? {}
+        : { onCreateWorker: (made) => ({ ...made, workerThreadOpts: { name: nextName() } }) }),
+    });
+  }
+
+  /**
+   * Has a worker do it: a new one if none is idle. No more than `maxWorkers` calls at a time, so that the library has nothing to queue.
+   *
+   * @returns Rejected with a BrokenExecutor if the worker ended; with what the channel said if the result could not be cloned.
+   */
+  async call(call: Call | Uint8Array, transferList: readonly Transferable[]): Promise<unknown> {
+    const outcome = this.pool.exec('run', [RUN, runtimeArgs(call)], { transfer: [...transferList] });
+    this.adoptNew();
+    try {
+      return await outcome;
+    } catch (error) {
+      throw error instanceof workerpool.TerminateError ? broken(error) : channelError(error);
+    }
+  }
+
+  /** Whether the workers keep the process alive; new ones do. */
+  hold(held: boolean): void {
+    if (this.held === held) return;
+    this.held = held;
+    for (const { worker } of this.workers()) {
+      if (worker === null) continue;
+      for (const one of [worker, worker.channel ?? null]) {
+        if (held) one?.ref();
+        else one?.unref();
+      }
+    }
+  }
+
+  /** Ends the idle workers, which must be all of them. */
+  async end(): Promise<void> {
+    // What ends must be waited for.
+    this.hold(true);
+    await this.pool.terminate();
+  }
+
+  private workers(): WorkerRecord[] {
+    return (this.pool as unknown as { workers: WorkerRecord[] }).workers;
+  }
+
+  private adoptNew(): void {
+    for (const record of this.workers()) {
+      const { worker } = record;
+      if (worker === null || this.adopted.has(record)) continue;
+      this.adopted.add(record);
+      const drop = (): void => {
+        const index = this.workers().indexOf(record);
+        if (index >= 0) this.workers().splice(index, 1);
+      };
+      // Before the library's own listeners: it would give a dead worker the next call, and wait for the end of one that has ended.
+      worker.prependListener('error', drop);
+      worker.prependListener('exit', () => {
+        worker.killed = true;
+        drop();
+      });
+    }
+  }
+}
+
+/** The library tells how it ended in the text of its error only. */
+function broken(error: Error & { cause?: unknown }): BrokenExecutor {
+  const { message, cause } = error;
+  const [, thrown] = /^Workerpool Worker error: ([^]*)/.exec(message) ?? [];
+  const [, code] = /exitCode: `(\d+)`/.exec(message) ?? [];
+  const [, signal] = /signalCode: `(SIG\w+)`/.exec(message) ?? [];
+  const how =
+    thrown !== undefined
+      ? `: ${thrown}`
+      : signal !== undefined
+        ? ` by ${signal}`
+        : code !== undefined
+          ? ` with exit code ${code}`
+          : '';
+  return new BrokenExecutor(`a worker of the executor ended while it worked${how}`, cause);
+}
+
+/** The library sends no name, and of a DOMException no message. */
+function channelError(error: unknown): Error {
+  const first = String((error as Error).stack).split('\n')[0]!;
+  const text = first.replace(/^\w*Error(?: \[\w+\])?: /, '');
+  return new DOMException(`the result cannot come back: ${text}`, 'DataCloneError');
+}
