@@ -36,10 +36,11 @@ if (command === undefined) {
   await command();
 }
 
-/** Builds the examples and what they use (JavaScript only), then runs the tour with the arguments given. */
+/** Builds the examples and what they use (JavaScript only), then runs the one that is named, or the tour, with the arguments given. */
 async function start() {
   bootstrap();
-  const tour = at('examples', 'dist', 'tour.js');
+  const named = /^[\w-]+$/.test(args[0] ?? '') && existsSync(at('examples', args[0], 'main.ts'));
+  const tour = at('examples', 'dist', `${named ? args.shift() : 'tour'}.js`);
   if (!existsSync(tour)) console.log('Building the packages (the first time only) ...');
   const built = spawnSync('turbo', ['run', 'build:js', '--filter=examples...', '--output-logs=errors-only'], {
     ...options,

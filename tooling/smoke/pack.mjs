@@ -1,4 +1,4 @@
-// Before the tests: packs every package once, as it would be published. Needs a build.
+// Before the tests: builds the examples, and packs every package once, as it would be published. Needs a build of the packages.
 import { execFile } from 'node:child_process';
 import {
   cpSync,
@@ -22,6 +22,7 @@ const readManifest = (folder) => JSON.parse(readFileSync(path.join(folder, 'pack
 
 /** Leaves `packed.json` beside the tarballs, and the folder's name in TSYNCIO_PACKED. */
 export default async function pack() {
+  await buildExamples();
   const folder = mkdtempSync(path.join(tmpdir(), 'tsyncio-packed-'));
   process.env.TSYNCIO_PACKED = folder;
   const waiting = readdirSync(path.join(root, 'packages'))
@@ -35,6 +36,18 @@ export default async function pack() {
   await Promise.all([packSome(), packSome(), packSome()]);
   packages.sort((a, b) => (a.name < b.name ? -1 : 1));
   writeFileSync(path.join(folder, 'packed.json'), JSON.stringify({ packages, borrowed: borrowAll(folder) }));
+}
+
+/** As `npm start` does: what is run later finds it done. */
+async function buildExamples() {
+  const env = {
+    ...process.env,
+    PATH: path.join(root, 'node_modules/.bin') + path.delimiter + process.env.PATH,
+    NODE_VERSION_MAJOR: process.versions.node.split('.')[0],
+    TURBO_TELEMETRY_DISABLED: '1',
+  };
+  const options = ['run', 'build:js', '--filter=examples...', '--output-logs=errors-only'];
+  await run('turbo', options, { cwd: root, env, shell: process.platform === 'win32' });
 }
 
 async function packOne(source, folder) {

@@ -41,7 +41,6 @@ const { packages, borrowed } = JSON.parse(
 
 /** Of every package, sorted. */
 export const names = packages.map(({ name }) => name);
-export const umbrella = 'tsyncio';
 
 export function packed(name: string): { name: string; source: string; tarball: string } {
   const found = packages.find((one) => one.name === name);
