@@ -12,6 +12,8 @@ export function project(displayName) {
     testEnvironment: 'node',
     testEnvironmentOptions: { customExportConditions: ['@tsyncio/source', 'node', 'node-addons'] },
     testMatch: ['<rootDir>/test/**/*.test.ts'],
+    // Tests of Windows alone: `npm run test:wine` runs them.
+    testPathIgnorePatterns: process.platform === 'win32' ? [] : ['\\.win32\\.test\\.ts$'],
     moduleNameMapper: {
       '^(\\.{1,2}/.*)\\.js$': '$1', // './x.js' written in TypeScript
       '^@tsyncio/test-support/memory-io$': at('tooling/test-support/src/memory-io.ts'),
