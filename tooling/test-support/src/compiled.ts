@@ -34,11 +34,19 @@ export function compilePackages(...names: readonly string[]): CompiledPackages {
   const folder = mkdtempSync(path.join(tmpdir(), 'tsyncio-test-'));
   for (const name of names) {
     cpSync(compiled(name), path.join(folder, 'node_modules/@tsyncio', name), { recursive: true });
-    // The one dependency from elsewhere.
-    if (name === 'socket')
-      symlinkSync(path.join(root, 'packages/socket/node_modules/koffi'), path.join(folder, 'node_modules/koffi'));
+    for (const dependency of foreignDependencies(name)) {
+      const installed = path.join(root, 'packages', name, 'node_modules', dependency);
+      symlinkSync(installed, path.join(folder, 'node_modules', dependency));
+    }
   }
   return { folder, remove: () => rmSync(folder, { recursive: true, force: true }) };
+}
+
+/** What it uses from elsewhere: koffi, the pool library. */
+function foreignDependencies(name: string): string[] {
+  const text = readFileSync(path.join(root, 'packages', name, 'package.json'), 'utf8');
+  const { dependencies = {} } = JSON.parse(text) as { dependencies?: Record<string, string> };
+  return Object.keys(dependencies).filter((dependency) => !dependency.startsWith('@tsyncio/'));
 }
 
 /** The folder with the compiled package. */
