@@ -32,6 +32,7 @@ import {
   MemoryWatch,
   type Pollable,
 } from './memory/channel.js';
+import { MemoryEnd } from './memory/end.js';
 import { MemoryNetwork } from './memory/network.js';
 import { MemoryDatagramSocket } from './memory/socket.js';
 import { isSimulated, memoryError, simulatedAt } from './memory/source.js';
@@ -102,8 +103,7 @@ export class MemoryIo implements StreamIo, DatagramIo, AcceptIo, ConnectIo, Watc
 
   openStream(socket: Socket, sink: StreamSink, loop: HandleOwner): StreamChannel {
     this.checkUnused(socket);
-    const end = this.network.endOf(socket);
-    if (end === undefined) throw memoryError('ENOTCONN', 'getpeername');
+    const end = this.network.endOf(socket) ?? MemoryEnd.unconnected();
     return this.opened(new MemoryStreamChannel(socket, end, sink, loop, this.wake, () => this.gone(socket)));
   }
 
@@ -130,6 +130,7 @@ export class MemoryIo implements StreamIo, DatagramIo, AcceptIo, ConnectIo, Watc
   }
 
   *connect(_loop: ConnectLoop, socket: Socket, address: AddressLike): Generator<unknown, void, unknown> {
+    this.checkOpen();
     // TCP takes its time; what stays on the machine, or is a name and nothing else, does not.
     if (socket.family !== AF_UNIX && socket.type === SOCK_STREAM) yield;
     this.network.connect(socket, address);

@@ -70,6 +70,14 @@ export class MemoryEnd extends Source {
     return ends;
   }
 
+  /** What a socket has that nobody has connected. */
+  static unconnected(): MemoryEnd {
+    const [end] = MemoryEnd.pair();
+    end.readFailure = 'ENOTCONN';
+    end.writeFailure = 'EPIPE';
+    return end;
+  }
+
   override get readable(): boolean {
     const { size, ended } = this.incoming;
     return this.readFailure !== null || size > 0 || ended;
