@@ -3,4 +3,5 @@
  *
  * @packageDocumentation
  */
-export {};
+export { type IoUringProbe, probeIoUring } from './probe.js';
+export { IoUringProactor, type Proactor } from './proactor.js';

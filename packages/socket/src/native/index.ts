@@ -13,11 +13,23 @@ export {
   Kqueue,
   requireKqueue,
 } from './bsd/kqueue.js';
+export { DATAGRAM_MAX, datagramBatch, type DatagramBatch } from './datagram-batch.js';
 export { DescriptorPoll } from './descriptor-poll.js';
 export { E, systemError } from './errno.js';
 export { addressOf } from './koffi.js';
 export { EPOLLET, EPOLLIN, EPOLLOUT } from './linux/abi.js';
 export { Epoll } from './linux/epoll.js';
+export { EventCounter } from './linux/event-counter.js';
+export { type Completions, type Failure, IoUring, type IoUringFeatures } from './linux/io-uring.js';
+export {
+  IORING_CQE_F_BUFFER,
+  IORING_CQE_F_BUF_MORE,
+  IORING_CQE_F_MORE,
+  IORING_CQE_F_SOCK_NONEMPTY,
+} from './linux/io-uring-abi.js';
+export { BufferRing } from './linux/io-uring-buffers.js';
+export { ioUringCalls, type IoUringCalls } from './linux/io-uring-calls.js';
+export { MappedMemory } from './linux/io-uring-memory.js';
 export { requireLinux, systemCalls, WOULD_BLOCK } from './platform.js';
 export * from './openssl/index.js';
 export { pipeCalls, type StreamCalls } from './posix/pipes.js';

@@ -1,0 +1,58 @@
+import { E } from '@tsyncio/socket/native';
+
+import { Operation } from './operation.js';
+import type { Ring } from './ring.js';
+
+/** Waits, as long as it is wanted, for a descriptor to become ready; reports once in each poll that finds it so. */
+export abstract class PollRequest extends Operation {
+  private wanted = false;
+
+  /** @param events - `POLLIN` or `POLLOUT`. An error condition or the end of the connection counts as both. */
+  constructor(
+    private readonly ring: Ring,
+    private readonly fd: number,
+    private readonly events: number,
+  ) {
+    super();
+  }
+
+  want(): void {
+    if (this.wanted) return;
+    this.wanted = true;
+    this.ring.touch(this);
+  }
+
+  unwant(): void {
+    if (!this.wanted) return;
+    this.wanted = false;
+    if (this.slot >= 0) this.ring.touch(this);
+  }
+
+  /** As {@link unwant}, and the kernel lets go of the file before it returns. */
+  end(): void {
+    this.wanted = false;
+    this.ring.cancelNow(this);
+  }
+
+  override reconcile(): void {
+    if (this.slot >= 0) {
+      if (!this.wanted) this.ring.cancel(this);
+    } else if (this.wanted && this.holds()) this.ring.poll(this, this.fd, this.events);
+  }
+
+  override completed(result: number): void {
+    if (!this.wanted) return;
+    if (result >= 0) this.ready();
+    // The descriptor is closed: it is never ready, as for epoll.
+    else if (result !== -E.ECANCELED) return;
+    this.ring.touch(this);
+  }
+
+  /** Whether the descriptor still is what it was: asked before each request. */
+  protected holds(): boolean {
+    return true;
+  }
+
+  /** The descriptor is ready. Called inside of a poll: to put something on the ready queue. */
+  protected abstract ready(): void;
+}

@@ -1,0 +1,326 @@
+import {
+  type Handle,
+  type HandleOwner,
+  type OSError,
+  type ReadyJob,
+  type ReadySink,
+  RuntimeError,
+} from '@tsyncio/core';
+import {
+  type AcceptIo,
+  type Acceptor,
+  type Address,
+  type AddressLike,
+  connectByWatching,
+  type ConnectIo,
+  type ConnectLoop,
+  type DatagramChannel,
+  type DatagramIo,
+  type DatagramSink,
+  fileDescriptor,
+  type FileDescriptorLike,
+  ListenerAcceptor,
+  type OwnedDescriptor,
+  type PipeIo,
+  type Socket,
+  type StreamChannel,
+  type StreamIo,
+  type StreamSink,
+  type WatchIo,
+} from '@tsyncio/socket';
+import {
+  BlockPool,
+  BufferRing,
+  E,
+  ioUringCalls,
+  POLLIN,
+  POLLOUT,
+  systemCalls,
+  systemError,
+} from '@tsyncio/socket/native';
+
+import type { UringChannel } from './channel.js';
+import { UringDatagramChannel } from './datagram-channel.js';
+import { UringPipeReader, UringPipeWriter } from './pipe-channel.js';
+import type { PollRequest } from './poll-request.js';
+import { checkIoUring } from './probe.js';
+import { READ, WRITE } from './readiness.js';
+import { Ring } from './ring.js';
+import { UringStreamChannel } from './stream-channel.js';
+import { Interest, Watch } from './watch.js';
+
+/**
+ * The completion backend of a loop: all ports of I/O. asyncio: what `ProactorEventLoop` takes as its `proactor`.
+ *
+ * For plugin authors: whatever has these ports can be given to a loop as its `backend`. Transports, servers and the functions over
+ * descriptors never ask how they are made.
+ */
+export interface Proactor extends StreamIo, AcceptIo, ConnectIo, DatagramIo, PipeIo, WatchIo {}
+
+/** Buffers that all connections of a loop receive into, and the size of each. Small enough to stay in the processor's cache. */
+const BUFFERS = 64;
+const BUFFER_SIZE = 16 * 1024;
+const BUFFER_GROUP = 1;
+
+/**
+ * io_uring as the backend of a loop: one ring for each loop, and no system call for what has arrived.
+ *
+ * Every iteration enters the kernel at most once, and only if there is a reason: requests to hand over, or completions to fetch, both of
+ * which are seen in shared memory. While the loop sleeps, libuv watches an eventfd on which the kernel counts completions.
+ *
+ * @example
+ * const loop = new TaskLoop({ backend: new IoUringProactor() });
+ */
+export class IoUringProactor implements Proactor {
+  /** Internal. */
+  readonly ring: Ring;
+  /** Internal: where small messages land. */
+  readonly buffers: BufferRing;
+  /** Internal: the system calls of this thread. */
+  readonly calls = systemCalls();
+  /** Internal: `memcpy`. */
+  readonly copy = ioUringCalls().copy;
+  /** Internal: memory that receivers will own. */
+  readonly blocks = new BlockPool(64 * 1024, 16 * 1024);
+  readonly largeBlocks = new BlockPool(256 * 1024, 64 * 1024);
+
+  private readonly channels = new Map<number, UringChannel>();
+  private readonly watches = new Map<number, Watch>();
+  private ready: ReadySink | null = null;
+  private closed = false;
+
+  /**
+   * @throws RuntimeError with the reason if there can be no ring here: see {@link probeIoUring}.
+   */
+  constructor() {
+    checkIoUring();
+    this.ring = new Ring();
+    try {
+      this.buffers = new BufferRing(this.ring.native, BUFFER_GROUP, BUFFERS, BUFFER_SIZE, true, systemError);
+    } catch (error) {
+      this.ring.close();
+      throw error;
+    }
+  }
+
+  // ---- IoBackend --------------------------------------------------------------------------------------------------------------------
+
+  attach(sink: ReadySink): void {
+    if (this.ready !== null) throw new RuntimeError('this backend already serves another loop');
+    this.ready = sink;
+  }
+
+  get active(): boolean {
+    return this.ring.active;
+  }
+
+  poll(_timeout: number): void {
+    if (!this.closed) this.ring.advance();
+  }
+
+  arm(turn: () => void): void {
+    if (!this.closed) this.ring.arm(turn);
+  }
+
+  disarm(): void {
+    if (!this.closed) this.ring.disarm();
+  }
+
+  wake(): void {
+    this.ring.wake();
+  }
+
+  /**
+   * Ends every pending request, then closes the channels that are still open, and the ring. The descriptors of `addReader` stay open: they
+   * are the caller's.
+   */
+  close(): void {
+    if (this.closed) return;
+    this.ring.disarm();
+    this.closed = true;
+    const over = this.ring.cancelAll();
+    for (const channel of this.channels.values()) channel.close();
+    for (const watch of this.watches.values()) watch.end();
+    this.channels.clear();
+    this.watches.clear();
+    this.ring.close();
+    // Better memory that is never given back than a kernel that writes to memory that is.
+    if (over) this.buffers.unmap();
+    this.blocks.release();
+    this.largeBlocks.release();
+  }
+
+  // ---- WatchIo ----------------------------------------------------------------------------------------------------------------------
+
+  addReader(file: FileDescriptorLike, handle: Handle): void {
+    const watch = this.watchFor(file, READ);
+    const old = watch.reader;
+    watch.reader = new Interest(this, watch, POLLIN, handle);
+    this.replace(old, watch.reader);
+  }
+
+  removeReader(file: FileDescriptorLike): boolean {
+    const watch = this.find(file, READ);
+    const interest = watch?.reader ?? null;
+    if (interest === null) return false;
+    watch!.reader = null;
+    this.remove(watch!, interest);
+    return true;
+  }
+
+  addWriter(file: FileDescriptorLike, handle: Handle): void {
+    const watch = this.watchFor(file, WRITE);
+    const old = watch.writer;
+    watch.writer = new Interest(this, watch, POLLOUT, handle);
+    this.replace(old, watch.writer);
+  }
+
+  removeWriter(file: FileDescriptorLike): boolean {
+    const watch = this.find(file, WRITE);
+    const interest = watch?.writer ?? null;
+    if (interest === null) return false;
+    watch!.writer = null;
+    this.remove(watch!, interest);
+    return true;
+  }
+
+  private replace(old: Interest | null, interest: Interest): void {
+    if (old !== null) {
+      old.handle.cancel();
+      old.end();
+    }
+    interest.want();
+  }
+
+  private remove(watch: Watch, interest: Interest): void {
+    if (watch.isIdle) this.watches.delete(watch.fd);
+    interest.handle.cancel();
+    interest.end();
+  }
+
+  /** A handle was cancelled behind our back: its registration goes. Internal; called inside of a poll. */
+  forgetInterest(watch: Watch, interest: Interest): void {
+    if (watch.reader === interest) watch.reader = null;
+    if (watch.writer === interest) watch.writer = null;
+    interest.unwant();
+    if (watch.isIdle && this.watches.get(watch.fd) === watch) this.watches.delete(watch.fd);
+  }
+
+  private watchFor(file: FileDescriptorLike, direction: number): Watch {
+    this.checkOpen();
+    let watch = this.find(file, direction);
+    if (watch !== undefined) return watch;
+    const fd = fileDescriptor(file);
+    const failed = this.calls.isNonblocking(fd);
+    if (failed < 0) throw systemError(failed, 'io_uring_enter');
+    watch = new Watch(fd, file);
+    this.watches.set(fd, watch);
+    return watch;
+  }
+
+  /** The watch of a descriptor; of an object that was closed meanwhile, by identity. */
+  private find(file: FileDescriptorLike, direction: number): Watch | undefined {
+    const fd = this.descriptorOf(file);
+    if (this.channels.get(fd)?.refuses(direction) === true) {
+      throw new RuntimeError(`descriptor ${fd} is used by a transport`);
+    }
+    const watch = this.watches.get(fd);
+    if (watch !== undefined && watch.file !== file && typeof file !== 'number' && watch.isGone()) {
+      this.drop(watch);
+      return undefined;
+    }
+    return watch;
+  }
+
+  private descriptorOf(file: FileDescriptorLike): number {
+    if (typeof file === 'number') return fileDescriptor(file);
+    try {
+      return fileDescriptor(file);
+    } catch (error) {
+      for (const watch of this.watches.values()) if (watch.file === file) return watch.fd;
+      throw error;
+    }
+  }
+
+  private drop(watch: Watch): void {
+    this.watches.delete(watch.fd);
+    watch.end();
+  }
+
+  // ---- The other ports ---------------------------------------------------------------------------------------------------------------
+
+  openStream(socket: Socket, sink: StreamSink, loop: HandleOwner): StreamChannel {
+    this.prepare(socket);
+    return this.opened(new UringStreamChannel(this, socket, sink, loop));
+  }
+
+  openDatagram(socket: Socket, sink: DatagramSink, loop: HandleOwner): DatagramChannel {
+    this.prepare(socket);
+    return this.opened(new UringDatagramChannel(this, socket, sink, loop));
+  }
+
+  openPipe(pipe: OwnedDescriptor, end: 'read' | 'write', sink: StreamSink, loop: HandleOwner): StreamChannel {
+    this.checkOpen();
+    const fd = fileDescriptor(pipe);
+    this.checkUnused(fd);
+    const failed = this.calls.setNonblocking(fd, true);
+    if (failed < 0) throw systemError(failed, 'fcntl');
+    return this.opened(new (end === 'read' ? UringPipeReader : UringPipeWriter)(this, pipe, sink, loop));
+  }
+
+  startAccepting(
+    listener: Socket,
+    backlog: number,
+    onAccept: (socket: Socket, peer: Address) => void,
+    onError: (error: OSError) => void,
+    loop: HandleOwner,
+  ): Acceptor {
+    return new ListenerAcceptor(this, listener, backlog, onAccept, onError, loop);
+  }
+
+  connect(loop: ConnectLoop, socket: Socket, address: AddressLike): Generator<unknown, void, unknown> {
+    return connectByWatching(this, loop, socket, address);
+  }
+
+  private prepare(socket: Socket): void {
+    this.checkOpen();
+    this.checkUnused(socket.fileno());
+    socket.setblocking(false); // throws for a closed socket
+  }
+
+  private checkUnused(fd: number): void {
+    if (fd >= 0 && this.channels.has(fd)) throw new RuntimeError(`descriptor ${fd} is used by a transport already`);
+  }
+
+  private opened<C extends UringChannel>(channel: C): C {
+    const watch = this.watches.get(channel.fd);
+    // A reader or writer of the user's gives way, as in asyncio, where the transport's replaces it.
+    if (watch !== undefined) this.drop(watch);
+    this.channels.set(channel.fd, channel);
+    return channel;
+  }
+
+  // ---- For the channels ---------------------------------------------------------------------------------------------------------------
+
+  /** Puts a handle on the ready queue. Internal. */
+  addReady(job: ReadyJob): void {
+    this.ready!.addReady(job);
+  }
+
+  /** A request was cancelled, by us: no failure. Internal. */
+  isCancellation(result: number): boolean {
+    return result === -E.ECANCELED;
+  }
+
+  /** A channel closes: ends what the kernel does with its descriptor. Internal. */
+  release(channel: UringChannel, writer: PollRequest | null): void {
+    if (!this.closed) this.ring.cancelNow(channel, writer);
+    const watch = this.watches.get(channel.fd);
+    if (watch !== undefined) this.drop(watch);
+    if (this.channels.get(channel.fd) === channel) this.channels.delete(channel.fd);
+  }
+
+  private checkOpen(): void {
+    if (this.closed) throw new RuntimeError('Event loop is closed');
+  }
+}

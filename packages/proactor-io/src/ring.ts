@@ -1,0 +1,205 @@
+import { E, EventCounter, IoUring, type IoUringFeatures, systemError } from '@tsyncio/socket/native';
+
+import type { Operation } from './operation.js';
+import { OperationTable } from './operation-table.js';
+
+/** Requests that fit before they must be handed to the kernel. */
+const SUBMISSIONS = 1024;
+/** Completions that fit before the kernel has to keep some back; it loses none. */
+const COMPLETIONS = 8192;
+/** How often one poll enters the kernel: what it completes may let it complete more. */
+const ROUNDS = 4;
+/** How often a queue that the kernel does not empty is offered again. */
+const ATTEMPTS = 100;
+
+/** An io_uring with its pending operations, and how a sleeping loop learns of completions. */
+export class Ring {
+  private readonly uring: IoUring;
+  private readonly table = new OperationTable();
+  private readonly counter: EventCounter;
+  /** Operations to reconcile before the kernel is entered, and an empty list to take its place. */
+  private touched: Operation[] = [];
+  private spare: Operation[] = [];
+  /** What an armed ring calls; null while the loop is awake. */
+  private turn: (() => void) | null = null;
+
+  /** @throws OSError with `syscall` `io_uring_setup` and so on. */
+  constructor() {
+    this.uring = new IoUring(SUBMISSIONS, COMPLETIONS, systemError);
+    try {
+      this.counter = new EventCounter(systemError);
+      const failed = this.uring.notify(this.counter.fd);
+      if (failed < 0) {
+        this.counter.close();
+        throw systemError(failed, 'io_uring_register');
+      }
+    } catch (error) {
+      this.uring.close();
+      throw error;
+    }
+    this.uring.setNotifying(false);
+  }
+
+  /** For buffer rings, which are registered with it. */
+  get native(): IoUring {
+    return this.uring;
+  }
+
+  get features(): IoUringFeatures {
+    return this.uring.features;
+  }
+
+  /** Whether anything is pending, or is to be reconciled. */
+  get active(): boolean {
+    return this.table.pending > 0 || this.touched.length > 0;
+  }
+
+  /** Requests that are pending in the kernel. */
+  get pending(): number {
+    return this.table.pending;
+  }
+
+  /** What is wanted of the operation has changed: it is reconciled at the next poll. A sleeping loop wakes up for it. */
+  touch(operation: Operation): void {
+    if (operation.touched) return;
+    operation.touched = true;
+    this.touched.push(operation);
+    this.turn?.();
+  }
+
+  // ---- Requests: only while reconciling, and when nothing of the operation is pending ---------------------------------------------
+
+  /** One completion when one of `events` (`POLLIN`, `POLLOUT`) holds. */
+  poll(operation: Operation, fd: number, events: number): void {
+    this.begin(operation);
+    this.uring.poll(operation.slot, operation.generation, fd, events);
+  }
+
+  /** Completions as data arrives, in buffers of `group`. */
+  receive(operation: Operation, fd: number, group: number): void {
+    this.begin(operation);
+    this.uring.recvMultishot(operation.slot, operation.generation, fd, group);
+  }
+
+  /** Asks the pending request to end. Its last completion comes in this poll or a later one. */
+  cancel(operation: Operation): void {
+    if (operation.slot < 0 || operation.cancelling) return;
+    this.makeRoom();
+    operation.cancelling = true;
+    this.uring.cancel(~operation.slot, 0, operation.slot, operation.generation);
+  }
+
+  /**
+   * Ends what is pending of the operations there and then, so that the kernel lets go of their file: what is closed after it is closed. Their
+   * last completions are found at the next poll.
+   */
+  cancelNow(first: Operation, second: Operation | null = null): void {
+    const isPending = first.slot >= 0 || (second !== null && second.slot >= 0);
+    if (!isPending) return;
+    this.cancel(first);
+    if (second !== null) this.cancel(second);
+    this.submit();
+    // The loop may sleep, or not run at all: the completions are looked for as soon as it does.
+    this.turn?.();
+  }
+
+  private begin(operation: Operation): void {
+    this.makeRoom();
+    this.table.begin(operation);
+  }
+
+  private makeRoom(): void {
+    if (this.uring.room() === 0) this.submit();
+  }
+
+  /** Hands over everything that was written. */
+  private submit(): void {
+    const { uring } = this;
+    for (let attempts = 0; ; attempts++) {
+      const n = uring.enter();
+      if (uring.unsubmitted() === 0) return;
+      if (n >= 0 || n === -E.EINTR) continue;
+      // Out of memory, or too many completions: making room for those is all that can be done.
+      if ((n !== -E.EAGAIN && n !== -E.EBUSY) || attempts === ATTEMPTS) throw systemError(n, 'io_uring_enter');
+      uring.reap(this.table);
+    }
+  }
+
+  // ---- The life of a loop ---------------------------------------------------------------------------------------------------------
+
+  /** Reconciles, enters the kernel if there is any reason to, and gives completions to their operations. */
+  advance(): void {
+    const { uring, table } = this;
+    if (this.touched.length > 0) this.reconcile();
+    for (let round = 0; round < ROUNDS; round++) {
+      if (uring.pending()) this.enter();
+      if (uring.reap(table) === 0) return;
+    }
+  }
+
+  private enter(): void {
+    const n = this.uring.enter();
+    if (n < 0 && n !== -E.EINTR && n !== -E.EAGAIN && n !== -E.EBUSY) throw systemError(n, 'io_uring_enter');
+  }
+
+  private reconcile(): void {
+    const list = this.touched;
+    this.touched = this.spare;
+    for (const operation of list) {
+      operation.touched = false;
+      operation.reconcile();
+    }
+    list.length = 0;
+    this.spare = list;
+  }
+
+  /** The loop goes to sleep: calls `turn` when there is something to do, perhaps at once. */
+  arm(turn: () => void): void {
+    const { uring } = this;
+    this.turn = turn;
+    if (this.touched.length > 0) {
+      turn();
+      return;
+    }
+    if (this.table.pending === 0) return;
+    uring.setNotifying(true);
+    // What was completed until now, nobody has counted.
+    if (uring.pending() || uring.completions > 0) turn();
+    else this.counter.arm(turn);
+  }
+
+  disarm(): void {
+    if (this.turn === null) return;
+    this.turn = null;
+    this.uring.setNotifying(false);
+    this.counter.disarm();
+  }
+
+  /** Makes an armed ring call its `turn`. */
+  wake(): void {
+    this.turn?.();
+  }
+
+  /**
+   * Cancels everything and waits until the kernel has let go of it.
+   *
+   * @returns whether nothing is pending any more: memory that requests use may be unmapped.
+   */
+  cancelAll(): boolean {
+    const { uring, table } = this;
+    this.touched.length = 0;
+    for (let attempts = 0; table.pending > 0 && attempts < ATTEMPTS; attempts++) {
+      uring.cancelAll();
+      uring.enter();
+      uring.reap(table);
+    }
+    return table.pending === 0;
+  }
+
+  /** After {@link cancelAll}. */
+  close(): void {
+    this.disarm();
+    this.counter.close();
+    this.uring.close();
+  }
+}

@@ -1,0 +1,243 @@
+import type { HandleOwner } from '@tsyncio/core';
+import { type OwnedDescriptor, SHUT_WR, type StreamChannel, type StreamSink } from '@tsyncio/socket';
+import {
+  E,
+  fileCalls,
+  GATHER_MAX,
+  IORING_CQE_F_BUFFER,
+  IORING_CQE_F_MORE,
+  type StreamCalls,
+  systemError,
+  WOULD_BLOCK,
+} from '@tsyncio/socket/native';
+
+import { UringChannel } from './channel.js';
+import type { IoUringProactor } from './proactor.js';
+import { READ } from './readiness.js';
+
+/**
+ * From this many bytes at once on, a connection receives by calls into memory that its owner keeps, when a request says that there is
+ * something: for large messages the one copy that completions need costs more than the call they save.
+ */
+const LARGE_READ = 16 * 1024;
+
+/** Nothing has ended the stream. */
+const OPEN = 1;
+
+/** The names of the calls, for errors. */
+export interface CallNames {
+  readonly read: string;
+  readonly write: string;
+  readonly writev: string;
+}
+
+const SOCKET_NAMES: CallNames = { read: 'recv', write: 'send', writev: 'sendmsg' };
+
+/**
+ * A byte stream on a non-blocking socket.
+ *
+ * Small messages come as completions of one request that goes on for as long as the channel reads: no system call for each. They land in
+ * the buffers that all channels share and are copied out at once, into memory that the receiver owns. One piece is delivered in an
+ * iteration; while pieces wait, no new request is made, so that the kernel slows the sender down.
+ *
+ * Data is sent by a call, there and then. (A request would need a copy of it, and tell only later that the connection is broken; the
+ * README has the figures.)
+ */
+export class UringStreamChannel extends UringChannel implements StreamChannel {
+  /** Whether large reads are expected. */
+  private large = false;
+  /** The pending request is a poll, not a receive. */
+  private polled = false;
+  /** What was received and not yet delivered, oldest first. */
+  private arrived: Buffer[] | null = null;
+  private first: Buffer | null = null;
+  /** Bytes that were received since the last delivery. */
+  private burst = 0;
+  /** What has ended the stream behind that: 0 its end, or a negated error number. */
+  private ending = OPEN;
+
+  constructor(
+    io: IoUringProactor,
+    descriptor: OwnedDescriptor,
+    protected readonly sink: StreamSink,
+    loop: HandleOwner,
+    private readonly calls: StreamCalls = io.calls,
+    /** Whether the descriptor is a socket, which can be received from by requests. */
+    private readonly byRequests = true,
+  ) {
+    super(io, descriptor, sink, loop);
+  }
+
+  protected get names(): CallNames {
+    return SOCKET_NAMES;
+  }
+
+  // ---- Sending ----------------------------------------------------------------------------------------------------------------------
+
+  get unsent(): number {
+    return 0;
+  }
+
+  write(data: Uint8Array): number {
+    if (data.length === 0) return 0;
+    const n = this.calls.send(this.fd, data, 0);
+    return n >= 0 ? n : this.refused(n, this.names.write);
+  }
+
+  writev(chunks: readonly Uint8Array[]): number {
+    let total = 0;
+    for (let from = 0; from < chunks.length; from += GATHER_MAX) {
+      const n = this.calls.gather(this.fd, chunks, from);
+      if (n < 0) return total + this.refused(n, this.names.writev);
+      total += n;
+      if (n < lengthOf(chunks, from)) break;
+    }
+    return total;
+  }
+
+  sendFile(file: number, offset: number, length: number): number | null {
+    const n = fileCalls().sendfile(this.fd, file, offset, length);
+    return n >= 0 ? n : n === WOULD_BLOCK ? null : this.refused(n, 'sendfile');
+  }
+
+  shutdownWrite(): void {
+    this.socket.shutdown(SHUT_WR);
+  }
+
+  protected override writable(): unknown {
+    return this.sink.onWritable();
+  }
+
+  /** Nothing was sent: it would block (0), or an error. */
+  private refused(n: number, syscall: string): 0 {
+    if (n === WOULD_BLOCK) return 0;
+    throw systemError(n, syscall);
+  }
+
+  // ---- Receiving --------------------------------------------------------------------------------------------------------------------
+
+  override reconcile(): void {
+    if (this.fd < 0) return;
+    if (this.slot >= 0) {
+      if (!this.reading || (this.large && !this.polled)) this.io.ring.cancel(this);
+    }
+    if (!this.reading) return;
+    if (this.first !== null || this.ending !== OPEN) this.report(READ);
+    else if (this.slot < 0) this.request();
+  }
+
+  private request(): void {
+    this.polled = this.large || !this.byRequests;
+    if (this.polled) super.reconcile();
+    else this.io.ring.receive(this, this.fd, this.io.buffers.group);
+  }
+
+  override completed(result: number, flags: number): void {
+    if (this.polled) {
+      super.completed(result, flags);
+      return;
+    }
+    const { buffers } = this.io;
+    if ((flags & IORING_CQE_F_BUFFER) !== 0) {
+      if (result > 0 && this.fd >= 0) this.keep(buffers.addressIn(flags), result);
+      buffers.give(flags, Math.max(result, 0));
+    }
+    if (this.fd < 0) return;
+    // Out of buffers, or cancelled: asked again if it is still wanted.
+    if (result <= 0 && result !== -E.ENOBUFS && result !== -E.ECANCELED) this.ending = result;
+    if (this.reading && (this.first !== null || this.ending !== OPEN)) this.report(READ);
+    if ((flags & IORING_CQE_F_MORE) === 0 && this.reading) this.io.ring.touch(this);
+  }
+
+  /** Copies what has arrived to memory that its receiver will own. */
+  private keep(from: number, length: number): void {
+    const { io } = this;
+    const blocks = length > io.blocks.room() ? io.largeBlocks : io.blocks;
+    blocks.room();
+    io.copy(blocks.address, from, length);
+    const piece = blocks.take(length);
+    if (this.first === null) this.first = piece;
+    else (this.arrived ??= []).push(piece);
+    this.burst += length;
+    if (this.burst < LARGE_READ || this.large) return;
+    this.large = true;
+    io.ring.touch(this);
+  }
+
+  protected override receive(): unknown {
+    if (this.first !== null) return this.deliver(this.first);
+    if (this.ending !== OPEN) return this.ended(this.ending);
+    // Reported for something that was taken back since, or by a poll.
+    if (!this.polled) return undefined;
+    return this.sink.buffered ? this.readIntoSink() : this.readBlock();
+  }
+
+  /** Hands on a piece that has arrived; what remains is due in the next iteration. */
+  private deliver(piece: Buffer): unknown {
+    const { sink } = this;
+    this.burst = 0;
+    if (!sink.buffered) {
+      this.advance(null);
+      return sink.onData(piece);
+    }
+    const buffer = sink.getBuffer(-1);
+    if (buffer === null || this.fd < 0) {
+      this.io.ring.touch(this);
+      return undefined;
+    }
+    const n = Math.min(buffer.length, piece.length);
+    buffer.set(n < piece.length ? piece.subarray(0, n) : piece);
+    this.advance(n < piece.length ? piece.subarray(n) : null);
+    return sink.onBuffer(n);
+  }
+
+  /** @param rest - What is left of the first piece. */
+  private advance(rest: Buffer | null): void {
+    this.first = rest ?? this.arrived?.shift() ?? null;
+    if (this.arrived?.length === 0) this.arrived = null;
+    if (this.first !== null || this.ending !== OPEN || this.slot < 0) this.io.ring.touch(this);
+  }
+
+  private readBlock(): unknown {
+    const { io } = this;
+    const blocks = this.large ? io.largeBlocks : io.blocks;
+    const room = blocks.room();
+    const n = this.calls.recv(this.fd, blocks.address, room, 0);
+    if (n <= 0) return this.ended(n);
+    this.large = n >= LARGE_READ;
+    return this.sink.onData(blocks.take(n));
+  }
+
+  private readIntoSink(): unknown {
+    const { sink } = this;
+    const buffer = sink.getBuffer(-1);
+    if (buffer === null || this.fd < 0) return undefined;
+    const n = this.calls.recvInto(this.fd, buffer, buffer.length, 0);
+    if (n <= 0) return this.ended(n);
+    this.large = n >= LARGE_READ;
+    return sink.onBuffer(n);
+  }
+
+  /** Nothing was received: the end of the stream, an error, or a false alarm. */
+  private ended(n: number): unknown {
+    if (n === WOULD_BLOCK) return undefined;
+    this.ending = OPEN; // reading once more would report it again
+    this.stopReading();
+    if (n === 0) return this.sink.onEof();
+    this.unwatchWritable();
+    return this.sink.onError(systemError(n, this.names.read));
+  }
+
+  protected override closed(): void {
+    this.first = null;
+    this.arrived = null;
+  }
+}
+
+/** Bytes in the chunks that one `gather` takes. */
+function lengthOf(chunks: readonly Uint8Array[], from: number): number {
+  let length = 0;
+  const end = Math.min(from + GATHER_MAX, chunks.length);
+  for (let i = from; i < end; i++) length += chunks[i]!.length;
+  return length;
+}

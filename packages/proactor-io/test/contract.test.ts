@@ -1,0 +1,26 @@
+import type { Handle } from '@tsyncio/core';
+import { ioBackendContract } from '@tsyncio/contract-tests';
+import { IoUringProactor } from '@tsyncio/proactor-io';
+import { socketpair } from '@tsyncio/socket';
+import { leakAudit } from '@tsyncio/test-support';
+
+leakAudit();
+
+ioBackendContract('IoUringProactor', () => {
+  const backend = new IoUringProactor();
+  return {
+    backend,
+    makeReady(job) {
+      const [a, b] = socketpair();
+      b.send(Buffer.from('x'));
+      // A backend never looks into a handle: it asks whether it is cancelled and hands it over.
+      backend.addReader(a, Object.assign(job, { cancel: () => undefined }) as unknown as Handle);
+      return () => {
+        backend.removeReader(a);
+        a.close();
+        b.close();
+      };
+    },
+    turn: () => new Promise((resolve) => setImmediate(resolve)),
+  };
+});
