@@ -20,7 +20,7 @@ function runJest(parameters) {
   // Node under Wine cannot open a pipe of Unix as its output: it writes to a file.
   const output = openSync(log, 'w');
   const jest = path.join('node_modules', 'jest', 'bin', 'jest.js');
-  const run = spawnSync('wine', [node, jest, '--ci', '--config', 'tooling/wine/jest.config.mjs', ...parameters], {
+  const run = spawnSync('wine', [node, jest, '--ci', '--config', 'tooling/wine/windows.config.mjs', ...parameters], {
     cwd: root,
     env: environment,
     stdio: ['ignore', output, output],
