@@ -1,4 +1,6 @@
-import { TaskLoop, type Operation } from '@tsyncio/futures-tasks';
+import type { Executor } from '@tsyncio/core';
+import { runInExecutor, setDefaultExecutor, shutdownDefaultExecutor } from '@tsyncio/executors';
+import { TaskLoop, type Future, type Operation } from '@tsyncio/futures-tasks';
 import {
   createServer,
   createUnixServer,
@@ -323,5 +325,36 @@ export class EventLoop<B extends LoopIo = LoopIo> extends TaskLoop<B> {
     options?: SendfileOptions,
   ): Operation<number> {
     return sockSendfile(this, sock, file, offset, count, options);
+  }
+
+  /**
+   * Has an executor call `func(...args)` in a thread or process of its own. asyncio: `run_in_executor`. See `runInExecutor` of
+   * `@tsyncio/executors` for what can cross to it, and for errors.
+   *
+   * @param executor - null: the loop's default, a `ThreadPoolExecutor`.
+   *
+   * @example
+   * const primes = await loop.runInExecutor(null, countPrimes, 1_000_000);
+   */
+  runInExecutor<A extends unknown[], R>(
+    executor: Pick<Executor, 'submit'> | null,
+    func: (...args: A) => R | PromiseLike<R>,
+    ...args: A
+  ): Future<R> {
+    return runInExecutor(this, executor, func, ...args);
+  }
+
+  /** Replaces what `runInExecutor(null, ...)` and `toThread` use; null: a new `ThreadPoolExecutor`. asyncio: `set_default_executor`. */
+  setDefaultExecutor(executor: Executor | null): void {
+    setDefaultExecutor(this, executor);
+  }
+
+  /**
+   * Waits until the work of the default executor is done, and ends its workers. asyncio: `shutdown_default_executor`. `run()` does it.
+   *
+   * @param timeout - Seconds; then a RuntimeWarning says so. Default null: no limit.
+   */
+  shutdownDefaultExecutor(timeout?: number | null): Operation<void> {
+    return shutdownDefaultExecutor(this, timeout);
   }
 }

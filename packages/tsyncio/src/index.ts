@@ -48,7 +48,19 @@ export {
   type Host,
   type IoBackend,
   type Logger,
+  type ShutdownOptions,
 } from '@tsyncio/core';
+export {
+  BrokenExecutor,
+  ProcessPoolExecutor,
+  ThreadPoolExecutor,
+  toThread,
+  transfer,
+  workerFunction,
+  type ProcessPoolOptions,
+  type ThreadPoolOptions,
+  type WorkerFunction,
+} from '@tsyncio/executors';
 export {
   ALL_COMPLETED,
   BoundedSemaphore,
