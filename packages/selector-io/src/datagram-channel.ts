@@ -1,18 +1,20 @@
-import type { HandleOwner } from '@tsyncio/core';
-import type { AddressLike, DatagramChannel, DatagramSink, Socket } from '@tsyncio/socket';
-import { systemError, WOULD_BLOCK } from '@tsyncio/socket/native';
+import { type HandleOwner } from '@tsyncio/core';
+import type { Address, AddressLike, DatagramChannel, DatagramSink, Socket } from '@tsyncio/socket';
+import { datagramBatch, systemError, WOULD_BLOCK } from '@tsyncio/socket/native';
 
 import { SelectorChannel } from './selector-channel.js';
 import type { SelectorIo } from './selector-io.js';
 
-/** The longest datagram that is received whole, as in asyncio. (UDP ends at 64 KiB, Unix sockets at the size of their buffers.) */
-const DATAGRAM_MAX = 256 * 1024;
-
-/** Where datagrams land before they are copied to memory of their own size. Used between two lines of code: one for the thread. */
-let landing: Buffer | null = null;
-
-/** A non-blocking datagram socket. */
+/**
+ * A non-blocking datagram socket.
+ *
+ * One look at it takes several datagrams where the system can (asyncio: one, with two system calls each). The rest of them waits here if the
+ * receiver of one is an async function, or ends the run: nothing else comes before its step is over.
+ */
 export class SelectorDatagramChannel extends SelectorChannel implements DatagramChannel {
+  /** Received, not yet handed out. */
+  private waiting: { readonly data: Buffer; readonly sender: Address | null }[] = [];
+
   constructor(
     io: SelectorIo,
     socket: Socket,
@@ -34,15 +36,52 @@ export class SelectorDatagramChannel extends SelectorChannel implements Datagram
     throw systemError(n, address === null ? 'send' : 'sendto');
   }
 
+  override startReading(): void {
+    super.startReading();
+    if (this.waiting.length > 0) this.receiveAgain();
+  }
+
+  override close(): void {
+    super.close();
+    this.waiting = [];
+  }
+
   protected override receive(): unknown {
-    const { calls } = this.io;
-    landing ??= Buffer.allocUnsafeSlow(DATAGRAM_MAX);
-    const n = calls.recvfrom(this.fd, landing, DATAGRAM_MAX, 0);
-    if (n >= 0) return this.sink.onDatagram(Buffer.from(landing.subarray(0, n)), calls.receivedFrom());
-    return n === WOULD_BLOCK ? undefined : this.sink.onError(systemError(n, 'recvfrom'));
+    if (this.waiting.length > 0) return this.handOutWaiting();
+    const batch = datagramBatch();
+    const count = batch.receive(this.fd);
+    if (count < 0) return count === WOULD_BLOCK ? undefined : this.sink.onError(systemError(count, 'recvfrom'));
+    let next = 0;
+    try {
+      while (next < count && this.isReading) {
+        const i = next++;
+        const step = this.sink.onDatagram(batch.data(i), batch.sender(i));
+        if (step !== undefined) return step;
+      }
+    } finally {
+      if (next < count && this.fd >= 0) {
+        for (; next < count; next++) this.waiting.push({ data: batch.data(next), sender: batch.sender(next) });
+        this.receiveAgain();
+      }
+    }
+    return undefined;
   }
 
   protected override writable(): unknown {
     return this.sink.onWritable();
+  }
+
+  private handOutWaiting(): unknown {
+    const { waiting } = this;
+    try {
+      while (waiting.length > 0 && this.isReading) {
+        const { data, sender } = waiting.shift()!;
+        const step = this.sink.onDatagram(data, sender);
+        if (step !== undefined) return step;
+      }
+    } finally {
+      if (waiting.length > 0) this.receiveAgain();
+    }
+    return undefined;
   }
 }

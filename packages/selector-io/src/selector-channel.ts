@@ -22,6 +22,8 @@ export abstract class SelectorChannel extends Watch implements Channel {
   /** Events that were reported and not yet dealt with. */
   private due = 0;
   private queued = false;
+  /** Run again in the next iteration, whatever the selector says. */
+  private more = false;
 
   constructor(
     protected readonly io: SelectorIo,
@@ -78,6 +80,20 @@ export abstract class SelectorChannel extends Watch implements Channel {
     }
   }
 
+  protected get isReading(): boolean {
+    return this.reading;
+  }
+
+  /** Calls {@link receive} in the next iteration: there is more that no selector knows of. Without effect while nothing is read. */
+  protected receiveAgain(): void {
+    if (!this.reading) return;
+    this.more = true;
+    if (!this.queued) {
+      this.queued = true;
+      this.io.addReady(this.handle);
+    }
+  }
+
   override wanted(): number {
     return super.wanted() | (this.reading ? EVENT_READ : 0) | (this.writing ? EVENT_WRITE : 0);
   }
@@ -110,6 +126,10 @@ export abstract class SelectorChannel extends Watch implements Channel {
   /** Deals with the events that are due, reading first. Called by the handle; what it returns goes to the scheduler. */
   run(): unknown {
     this.queued = false;
+    if (this.more) {
+      this.more = false;
+      if (this.reading) this.due |= EVENT_READ;
+    }
     if ((this.due & EVENT_READ) !== 0) {
       this.due &= ~EVENT_READ;
       const step = this.receive();

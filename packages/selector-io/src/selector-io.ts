@@ -286,6 +286,11 @@ export class SelectorIo implements StreamIo, PipeIo, DatagramIo, AcceptIo, Conne
     else if (this.turn !== null && this.registered === 1) this.sleep();
   }
 
+  /** Puts the handle of a channel on the ready queue. Internal. */
+  addReady(handle: Handle): void {
+    this.ready!.addReady(handle);
+  }
+
   /** Ends everything about a descriptor: before it is closed. Internal. */
   drop(watch: Watch): void {
     watch.cancelHandles();

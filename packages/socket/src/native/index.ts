@@ -13,7 +13,7 @@ export {
   Kqueue,
   requireKqueue,
 } from './bsd/kqueue.js';
-export { DATAGRAM_MAX, datagramBatch, type DatagramBatch } from './datagram-batch.js';
+export { datagramBatch, type DatagramBatch } from './datagram-batch.js';
 export { DescriptorPoll } from './descriptor-poll.js';
 export { E, systemError } from './errno.js';
 export { addressOf } from './koffi.js';

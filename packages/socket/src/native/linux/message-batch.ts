@@ -43,7 +43,7 @@ export class MessageBatch implements DatagramBatch {
   constructor(private readonly room: number) {
     const libc = koffi().load(null);
     const parameters = ['int', 'uintptr_t', 'int', 'int', 'uintptr_t'];
-    this.recvmmsg = libc.func('recvmmsg', 'int', parameters) as unknown as Recvmmsg;
+    this.recvmmsg = libc.func('recvmmsg', 'int', parameters);
     // Not zeroed: the pages of an `ArrayBuffer` of its own would all be there at once.
     this.memory = Buffer.allocUnsafeSlow(COUNT * room).buffer;
     const longs = new BigUint64Array(this.headers);

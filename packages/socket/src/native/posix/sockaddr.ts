@@ -31,22 +31,35 @@ export function encodeAddress(family: number, address: unknown, interfaceIndex: 
   }
 }
 
-/** Reads the address that the kernel wrote into `bytes`; `length` as it reported. */
-export function decodeAddress(bytes: Uint8Array, length: number, abi: Abi): Address {
+/** Reads the address that the kernel wrote into `bytes` at `at`; `length` as it reported. */
+export function decodeAddress(bytes: Uint8Array, length: number, abi: Abi, at = 0): Address {
   if (length < 2) return ''; // a Unix peer without a name, or none at all
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  switch (abi.sockaddrHasLength ? bytes[1] : view.getUint16(0, true)) {
+  switch (abi.sockaddrHasLength ? bytes[at + 1] : bytes[at]! | (bytes[at + 1]! << 8)) {
     case AF_INET:
-      return [formatIpv4(bytes.subarray(4, 8)), view.getUint16(2)];
+      return [ipv4Text(bytes, at + 4), (bytes[at + 2]! << 8) | bytes[at + 3]!];
     case abi.AF_INET6: {
+      const view = new DataView(bytes.buffer, bytes.byteOffset + at);
       const scope = view.getUint32(24, true);
-      return [formatIpv6(bytes.subarray(8, 24)), view.getUint16(2), view.getUint32(4), scope];
+      return [formatIpv6(bytes.subarray(at + 8, at + 24)), view.getUint16(2), view.getUint32(4), scope];
     }
     case AF_UNIX:
-      return decodeUnix(bytes.subarray(SUN_PATH, Math.min(length, bytes.length)), abi);
+      return decodeUnix(bytes.subarray(at + SUN_PATH, Math.min(at + length, bytes.length)), abi);
     default:
-      return Buffer.from(bytes.subarray(0, Math.min(length, bytes.length)));
+      return Buffer.from(bytes.subarray(at, Math.min(at + length, bytes.length)));
   }
+}
+
+/** The last IPv4 address that was decoded: datagrams come from the same host again and again. */
+let lastDecoded = 0;
+let lastText = '0.0.0.0';
+
+function ipv4Text(bytes: Uint8Array, at: number): string {
+  const number = (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!;
+  if (number !== lastDecoded) {
+    lastText = formatIpv4(bytes.subarray(at, at + 4));
+    lastDecoded = number;
+  }
+  return lastText;
 }
 
 /** An empty structure of a size, with its first two bytes. (From Node's pool: a small array of its own costs a system call 500 ns more.) */
@@ -62,23 +75,26 @@ function structure(size: number, family: number, abi: Abi): Buffer {
   return bytes;
 }
 
-/** The last IPv4 literal that was encoded: datagrams go to the same host again and again. */
-let lastHost = '0.0.0.0';
-let lastBytes: Uint8Array = new Uint8Array(4);
-
-function ipv4Bytes(host: string): Uint8Array {
-  if (host !== lastHost) {
-    lastBytes = parseIpv4(host) ?? noSuchHost(host, 'IPv4');
-    lastHost = host;
-  }
-  return lastBytes;
-}
+/** What was encoded for the last IPv4 host, by port: datagrams go to the same places again and again. Nobody writes to it. */
+const recent = { host: '', abi: null as Abi | null, byPort: new Map<unknown, Uint8Array>() };
+const RECENT_MAX = 1024;
 
 function encodeInet(address: unknown, abi: Abi): Uint8Array {
+  if (Array.isArray(address) && address.length === 2 && address[0] === recent.host && abi === recent.abi) {
+    const known = recent.byPort.get(address[1]);
+    if (known !== undefined) return known;
+  }
   const [host, port] = inetParts(address, 2, 'AF_INET', '[host, port]');
+  const literal = host === '' ? '0.0.0.0' : host === '<broadcast>' ? '255.255.255.255' : host;
   const bytes = structure(SOCKADDR_IN_SIZE, AF_INET, abi);
   bytes.writeUInt16BE(port, 2);
-  bytes.set(ipv4Bytes(host === '' ? '0.0.0.0' : host === '<broadcast>' ? '255.255.255.255' : host), 4);
+  bytes.set(parseIpv4(literal) ?? noSuchHost(literal, 'IPv4'), 4);
+  if (host !== recent.host || abi !== recent.abi || recent.byPort.size >= RECENT_MAX) {
+    recent.host = host;
+    recent.abi = abi;
+    recent.byPort.clear();
+  }
+  recent.byPort.set(port, bytes);
   return bytes;
 }
 
