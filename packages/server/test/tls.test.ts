@@ -5,12 +5,13 @@ import path from 'node:path';
 import tls from 'node:tls';
 
 import { ValueError } from '@tsyncio/core';
-import { sleep, type Future, type TaskLoop } from '@tsyncio/futures-tasks';
+import { type Future, type TaskLoop } from '@tsyncio/futures-tasks';
 import { createServer, createUnixServer } from '@tsyncio/server';
 import { leakAudit, quiet } from '@tsyncio/test-support';
 import { createConnection, type Transport } from '@tsyncio/transports-protocols';
 
 import { addressOf, eachBackend, Echo, inLoop, iterations, received } from './support/world.js';
+import { until } from '../../transports-protocols/test/support/until.js';
 
 leakAudit();
 
@@ -53,10 +54,6 @@ class Client {
   connectionLost(error: Error | null): void {
     this.ended.setResult(error);
   }
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await sleep(0.002);
 }
 
 /** Runs a command that ends by itself. @returns Its output. */

@@ -15,6 +15,7 @@ import { leakAudit } from '@tsyncio/test-support';
 import { createUnixConnection, type ProtocolCallbacks, type Transport } from '@tsyncio/transports-protocols';
 
 import { type Backend, eachBackend, Echo, inLoop, iterations, received, type World } from './support/world.js';
+import { failure } from '../../transports-protocols/test/support/failure.js';
 
 const audit = leakAudit();
 const factory = (): Echo => new Echo();
@@ -59,15 +60,6 @@ class Asking implements ProtocolCallbacks {
     this.events.push(`lost ${error === null ? 'null' : error.name}`);
     this.lost.setResult(undefined);
   }
-}
-
-async function failure(promise: PromiseLike<unknown>): Promise<Error & { code?: string }> {
-  try {
-    await promise;
-  } catch (error) {
-    return error as Error;
-  }
-  throw new Error('an error was expected');
 }
 
 /** Sends 'hello' to a path and gets it back. */

@@ -5,21 +5,13 @@ import { connectAcceptedSocket } from '@tsyncio/transports-protocols';
 
 import { Recorder } from './support/recorder.js';
 import { eachBackend } from './support/backends.js';
-import { iterations, tcpPair } from './support/world.js';
+import { failure } from './support/failure.js';
+import { iterations } from './support/world.js';
 
 leakAudit();
 
-eachBackend(({ inLoop, kernelTest }) => {
-  async function failure(promise: PromiseLike<unknown>): Promise<Error> {
-    try {
-      await promise;
-    } catch (error) {
-      return error as Error;
-    }
-    throw new Error('an error was expected');
-  }
-
-  kernelTest(
+eachBackend(({ inLoop, tcpPair }) => {
+  test(
     'ACCEPTED-01 wraps a connected socket, makes it non-blocking, and calls made',
     inLoop(async ({ loop }) => {
       const [ours, peer] = tcpPair();
@@ -60,7 +52,7 @@ eachBackend(({ inLoop, kernelTest }) => {
     }),
   );
 
-  kernelTest(
+  test(
     'ACCEPTED-04 a factory that throws leaves the socket to the caller; a cancelled call closes the transport',
     inLoop(async ({ loop }) => {
       const [ours, peer] = tcpPair();

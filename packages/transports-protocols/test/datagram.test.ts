@@ -31,6 +31,7 @@ import {
 
 import { eachBackend } from './support/backends.js';
 import { iterations } from './support/world.js';
+import { failure } from './support/failure.js';
 
 const audit = leakAudit();
 
@@ -117,15 +118,6 @@ async function closed(...protocols: Recorder[]): Promise<void> {
     transport.close();
     await lost;
   }
-}
-
-async function failure(promise: PromiseLike<unknown>): Promise<Error & { code?: string }> {
-  try {
-    await promise;
-  } catch (error) {
-    return error as Error;
-  }
-  throw new Error('an error was expected');
 }
 
 /** A folder for socket files. */

@@ -17,6 +17,7 @@ import { createConnection, type ConnectionOptions } from '@tsyncio/transports-pr
 import { Recorder } from './support/recorder.js';
 import { eachBackend } from './support/backends.js';
 import { iterations } from './support/world.js';
+import { failure } from './support/failure.js';
 
 leakAudit();
 
@@ -54,15 +55,6 @@ async function reached(
   transport.close();
   await protocol.lost;
   return names;
-}
-
-async function failure(promise: PromiseLike<unknown>): Promise<OSError> {
-  try {
-    await promise;
-  } catch (error) {
-    return error as OSError;
-  }
-  throw new Error('an error was expected');
 }
 
 eachBackend(({ inLoop, listen, kernelTest }) => {

@@ -24,6 +24,7 @@ import { pattern, TestFile } from './support/files.js';
 import { open, Recorder } from './support/recorder.js';
 import { ScriptedIo } from './support/scripted-io.js';
 import { drain, fill, inLoop, iterations, pair, reset, selectors, tcpPair, type World } from './support/world.js';
+import { failure } from './support/failure.js';
 
 leakAudit();
 afterEach(() => jest.restoreAllMocks());
@@ -87,15 +88,6 @@ async function receive(loop: Loop, sock: Socket, nbytes: number): Promise<Buffer
     if (pieces.at(-1)!.length === 0) break;
   }
   return Buffer.concat(pieces);
-}
-
-async function failure(awaitable: PromiseLike<unknown>): Promise<Error & Record<string, unknown>> {
-  try {
-    await awaitable;
-  } catch (error) {
-    return error as Error & Record<string, unknown>;
-  }
-  throw new Error('nothing was thrown');
 }
 
 /** A file without a descriptor, which notes how it is read, and may be made to wait. */

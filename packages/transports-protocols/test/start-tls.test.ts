@@ -4,10 +4,12 @@ import { leakAudit } from '@tsyncio/test-support';
 import { BufferedProtocol, startTls, StreamTransport, type Transport } from '@tsyncio/transports-protocols';
 
 import { ca } from './support/certificates.js';
-import { eachEngine } from './support/memory-tls.js';
+import { pairFor } from './support/backends.js';
+import { failure } from './support/failure.js';
+import { eachEngineAndBackend } from './support/memory-tls.js';
 import { open, Recorder } from './support/recorder.js';
 import { serverSsl, tlsPair } from './support/tls-pair.js';
-import { drain, fill, inLoop, iterations, pair, type World } from './support/world.js';
+import { drain, fill, inLoop, iterations, type World } from './support/world.js';
 
 leakAudit();
 
@@ -15,18 +17,9 @@ const trusting = { ca };
 const localhost = { serverHostname: 'localhost' };
 const asServer = { serverSide: true };
 
-async function rejection(operation: PromiseLike<unknown>): Promise<Error & { code?: string }> {
-  try {
-    await operation;
-  } catch (error) {
-    return error as Error;
-  }
-  throw new Error('nothing was thrown');
-}
-
 /** Two protocols that are connected in clear. */
 async function plainPair({ loop }: World): Promise<[client: Recorder, server: Recorder]> {
-  const sockets = pair();
+  const sockets = pairFor(loop);
   const ends = [new Recorder(loop), new Recorder(loop)] as [Recorder, Recorder];
   await gather(open(loop, sockets[0], ends[0]), open(loop, sockets[1], ends[1]));
   return ends;
@@ -37,7 +30,7 @@ async function endAll(transports: Transport[], ...recorders: Recorder[]): Promis
   for (const recorder of recorders) await recorder.lost;
 }
 
-eachEngine((engine) => {
+eachEngineAndBackend((engine, { inLoop, pair }) => {
   test(
     'STARTTLS-01 STARTTLS-02 STARTTLS-10 plain first, then TLS on the same connection, the same protocols',
     inLoop(async (world) => {
@@ -110,7 +103,7 @@ eachEngine((engine) => {
       await client.bytes(5);
       const starting = startTls(world.loop, client.transport, client, trusting, localhost);
       server.transport.write(Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n'));
-      const error = await rejection(starting);
+      const error = await failure(starting);
       expect(isOSError(error)).toBe(true);
       expect(error.code).toMatch(/^ERR_SSL_/);
       await server.lost;
@@ -126,17 +119,17 @@ eachEngine((engine) => {
       const { loop } = world;
       const [client, server] = await plainPair(world);
       const slow = startTls(loop, client.transport, client, trusting, { ...localhost, sslHandshakeTimeout: 0.02 });
-      expect(await rejection(slow)).toBeInstanceOf(ConnectionAbortedError);
+      expect(await failure(slow)).toBeInstanceOf(ConnectionAbortedError);
       await server.lost;
       const [second, leaving] = await plainPair(world);
       const left = startTls(loop, second.transport, second, trusting, localhost);
       await iterations(3);
       leaving.transport.abort();
-      expect(await rejection(left)).toBeInstanceOf(ConnectionResetError);
+      expect(await failure(left)).toBeInstanceOf(ConnectionResetError);
       await leaving.lost;
       const [third, silent] = await plainPair(world);
       const limited = waitFor(() => startTls(loop, third.transport, third, trusting, localhost), 0.02);
-      expect(await rejection(limited)).toBeInstanceOf(TimeoutError);
+      expect(await failure(limited)).toBeInstanceOf(TimeoutError);
       await silent.lost;
       for (const end of [client, second, third]) expect(end.events).toEqual(['made']);
     }),
@@ -148,8 +141,8 @@ eachEngine((engine) => {
       const { loop } = world;
       const [client, server] = await plainPair(world);
       const [error, other] = await gather(
-        rejection(startTls(loop, client.transport, client, trusting, { serverHostname: 'wrong.test' })),
-        rejection(startTls(loop, server.transport, server, { ...serverSsl, maxVersion: 'TLSv1.2' }, asServer)).catch(
+        failure(startTls(loop, client.transport, client, trusting, { serverHostname: 'wrong.test' })),
+        failure(startTls(loop, server.transport, server, { ...serverSsl, maxVersion: 'TLSv1.2' }, asServer)).catch(
           () => null,
         ),
       );
@@ -215,12 +208,12 @@ test(
     const { loop } = world;
     const [client, server] = await plainPair(world);
     for (const context of [null, true, false, 'context', 1]) {
-      expect(await rejection(startTls(loop, client.transport, client, context as never))).toBeInstanceOf(TypeError);
+      expect(await failure(startTls(loop, client.transport, client, context as never))).toBeInstanceOf(TypeError);
     }
-    expect(await rejection(startTls(loop, null as never, client, trusting))).toBeInstanceOf(TypeError);
+    expect(await failure(startTls(loop, null as never, client, trusting))).toBeInstanceOf(TypeError);
     for (const sslHandshakeTimeout of [0, -1]) {
       const starting = startTls(loop, client.transport, client, trusting, { sslHandshakeTimeout });
-      expect(await rejection(starting)).toBeInstanceOf(ValueError);
+      expect(await failure(starting)).toBeInstanceOf(ValueError);
     }
     server.transport.write(Buffer.from('still here'));
     await client.bytes(10);
@@ -228,7 +221,7 @@ test(
     expect(client.transport).toBeInstanceOf(StreamTransport);
     await endAll([client.transport, server.transport], client, server);
     const tls = await tlsPair(world);
-    expect(await rejection(startTls(loop, tls.client.transport, tls.client, trusting))).toBeInstanceOf(TypeError);
+    expect(await failure(startTls(loop, tls.client.transport, tls.client, trusting))).toBeInstanceOf(TypeError);
     await endAll([tls.client.transport, tls.server.transport], tls.client, tls.server);
   }),
 );

@@ -2,23 +2,15 @@ import { leakAudit } from '@tsyncio/test-support';
 import { sendfile } from '@tsyncio/transports-protocols';
 
 import { pattern, TestFile } from './support/files.js';
-import { eachEngine } from './support/memory-tls.js';
+import { eachEngineAndBackend } from './support/memory-tls.js';
 import { Recorder } from './support/recorder.js';
 import { abortBoth, tlsPair } from './support/tls-pair.js';
-import { inLoop, iterations } from './support/world.js';
+import { iterations } from './support/world.js';
+import { failure } from './support/failure.js';
 
 leakAudit();
 
-async function failure(promise: PromiseLike<unknown>): Promise<Error> {
-  try {
-    await promise;
-  } catch (error) {
-    return error as Error;
-  }
-  throw new Error('an error was expected');
-}
-
-eachEngine(() => {
+eachEngineAndBackend((_engine, { inLoop }) => {
   test(
     'SENDFILE-21 over TLS a file is read and written, between what is written before and after it',
     inLoop(async (world) => {

@@ -22,28 +22,16 @@ import { liveCount } from '@tsyncio/socket/native';
 
 import { chooseEngine } from '../src/tls/make-session.js';
 import { ca, contextOf, identity } from './support/certificates.js';
-import { eachEngine, End, free } from './support/memory-tls.js';
+import { eachEngineAndBackend, End, free } from './support/memory-tls.js';
 import { Recorder } from './support/recorder.js';
 import { abortBoth, clientOptions, serverSsl, tlsPair } from './support/tls-pair.js';
-import { drain, inLoop, iterations, pair, tcpPair, type World } from './support/world.js';
+import { drain, inLoop, iterations, pair, type World } from './support/world.js';
+import { failure } from './support/failure.js';
+import { until } from './support/until.js';
 
 const audit = leakAudit();
 
-const rejects = async (operation: PromiseLike<unknown>): Promise<Error & { code?: string }> => {
-  try {
-    await operation;
-  } catch (error) {
-    return error as Error;
-  }
-  throw new Error('nothing was thrown');
-};
-
-/** Waits until something holds; the timeout of the test is its limit. */
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await sleep(0.001);
-}
-
-eachEngine((engine) => {
+eachEngineAndBackend((engine, { inLoop, pair, tcpPair }) => {
   const isOpenssl = engine === 'best';
 
   test(
@@ -118,7 +106,7 @@ eachEngine((engine) => {
       });
       expect(tls.client.transport.getExtraInfo('sslcontext')).toBe(context);
       await abortBoth(tls);
-      expect(await rejects(tlsPair(world, { clientOptions: { ssl: true } }))).toMatchObject({
+      expect(await failure(tlsPair(world, { clientOptions: { ssl: true } }))).toMatchObject({
         code: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
       });
       await iterations(5);
@@ -135,8 +123,8 @@ eachEngine((engine) => {
       const client = new Recorder(world.loop);
       const server = new Recorder(world.loop);
       const [outcome, other] = await gather(
-        rejects(createConnection(world.loop, () => client, { sock: ours, ...clientOptions, serverHostname })),
-        rejects(
+        failure(createConnection(world.loop, () => client, { sock: ours, ...clientOptions, serverHostname })),
+        failure(
           connectAcceptedSocket(world.loop, () => server, theirs, {
             ssl: { ...serverSsl, maxVersion: isOpenssl ? 'TLSv1.3' : 'TLSv1.2', ...ssl },
           }),
@@ -169,7 +157,7 @@ eachEngine((engine) => {
     inLoop(async ({ loop }) => {
       const [ours, silent] = pair();
       const client = new Recorder(loop);
-      const error = await rejects(
+      const error = await failure(
         createConnection(loop, () => client, { sock: ours, ...clientOptions, sslHandshakeTimeout: 0.02 }),
       );
       expect(error).toBeInstanceOf(ConnectionAbortedError);
@@ -184,7 +172,7 @@ eachEngine((engine) => {
         ssl: serverSsl,
         sslHandshakeTimeout: 0.02,
       });
-      expect(await rejects(accepting)).toBeInstanceOf(ConnectionAbortedError);
+      expect(await failure(accepting)).toBeInstanceOf(ConnectionAbortedError);
       await iterations(3);
       expect(drain(mute)).toBe(null);
       mute.close();
@@ -198,17 +186,17 @@ eachEngine((engine) => {
       const [ours, leaving] = pair();
       leaving.close();
       const options = { ...clientOptions };
-      const gone = await rejects(createConnection(loop, () => new Recorder(loop), { sock: ours, ...options }));
+      const gone = await failure(createConnection(loop, () => new Recorder(loop), { sock: ours, ...options }));
       expect(gone).toBeInstanceOf(ConnectionResetError.prototype.constructor === Object ? Error : Error);
       expect(['ECONNRESET', 'EPIPE']).toContain(gone.code);
       const [again, silent] = pair();
       const waiting = createConnection(loop, () => new Recorder(loop), { sock: again, ...options });
       await iterations(3);
       silent.close();
-      expect(await rejects(waiting)).toBeInstanceOf(ConnectionResetError);
+      expect(await failure(waiting)).toBeInstanceOf(ConnectionResetError);
       const [third, talking] = pair();
       talking.send(Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n'));
-      const garbage = await rejects(createConnection(loop, () => new Recorder(loop), { sock: third, ...options }));
+      const garbage = await failure(createConnection(loop, () => new Recorder(loop), { sock: third, ...options }));
       expect(garbage.code).toMatch(/^ERR_SSL_/);
       talking.close();
       await iterations(3);
@@ -225,7 +213,7 @@ eachEngine((engine) => {
       });
       await iterations(3);
       connecting.cancel();
-      expect((await rejects(connecting)).name).toBe('CancelledError');
+      expect((await failure(connecting)).name).toBe('CancelledError');
       await iterations(3);
       drain(silent);
       expect(drain(silent)).toBe(null);
@@ -519,8 +507,8 @@ eachEngine((engine) => {
       const server = new Recorder(loop);
       const [ours, theirs] = pair();
       const [error] = await gather(
-        rejects(createConnection(world.loop, () => client, { sock: ours, ...clientOptions })),
-        rejects(connectAcceptedSocket(loop, () => server, theirs, { ssl: serverSsl })).catch(() => null),
+        failure(createConnection(world.loop, () => client, { sock: ours, ...clientOptions })),
+        failure(connectAcceptedSocket(loop, () => server, theirs, { ssl: serverSsl })).catch(() => null),
       );
       expect(error).toBe(bug);
       expect(reports.splice(0)).toMatchObject([{ exception: bug }]);
@@ -603,7 +591,7 @@ eachEngine((engine) => {
       });
       await iterations(3);
       task.cancel(); // which closes the transport
-      await rejects(task);
+      await failure(task);
       await iterations(3);
       drain(silent);
       expect(drain(silent)).toBe(null);
@@ -670,7 +658,7 @@ test(
     const [ours, theirs] = pair();
     for (const sslHandshakeTimeout of [0, -1, NaN]) {
       const options = { sock: ours, ...clientOptions, sslHandshakeTimeout };
-      expect(await rejects(createConnection(loop, () => new Recorder(loop), options))).toBeInstanceOf(ValueError);
+      expect(await failure(createConnection(loop, () => new Recorder(loop), options))).toBeInstanceOf(ValueError);
     }
     ours.close();
     theirs.close();
@@ -688,11 +676,11 @@ test(
       { sock: ours, sslShutdownTimeout: 1 },
       { sock: ours, ssl: true as const },
     ]) {
-      expect(await rejects(createConnection(loop, factory, options))).toBeInstanceOf(ValueError);
+      expect(await failure(createConnection(loop, factory, options))).toBeInstanceOf(ValueError);
     }
-    expect(await rejects(createConnection(loop, factory, '', 1, { ssl: true }))).toBeInstanceOf(ValueError);
+    expect(await failure(createConnection(loop, factory, '', 1, { ssl: true }))).toBeInstanceOf(ValueError);
     const wrong = { sock: ours, ssl: 'yes' as never, serverHostname: 'x' };
-    expect(await rejects(createConnection(loop, factory, wrong))).toBeInstanceOf(TypeError);
+    expect(await failure(createConnection(loop, factory, wrong))).toBeInstanceOf(TypeError);
     ours.close();
     theirs.close();
   }),
@@ -703,12 +691,12 @@ test(
   inLoop(async ({ loop }) => {
     const [ours, theirs] = pair();
     const factory = () => new Recorder(loop);
-    const unix = (options: object) => rejects(createUnixConnection(loop, factory, null, { sock: ours, ...options }));
+    const unix = (options: object) => failure(createUnixConnection(loop, factory, null, { sock: ours, ...options }));
     expect(await unix({ ssl: true })).toBeInstanceOf(ValueError);
     expect(await unix({ serverHostname: '' })).toBeInstanceOf(ValueError);
     expect(await unix({ sslHandshakeTimeout: 1 })).toBeInstanceOf(ValueError);
     expect(await unix({ ssl: true, serverHostname: 1 })).toBeInstanceOf(TypeError);
-    const accepted = (options: object) => rejects(connectAcceptedSocket(loop, factory, ours, options));
+    const accepted = (options: object) => failure(connectAcceptedSocket(loop, factory, ours, options));
     expect(await accepted({ sslHandshakeTimeout: 1 })).toBeInstanceOf(ValueError);
     expect(await accepted({ ssl: true })).toBeInstanceOf(ValueError);
     ours.close();

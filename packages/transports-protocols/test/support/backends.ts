@@ -1,4 +1,4 @@
-import type { Clock } from '@tsyncio/core';
+import type { Clock, IoBackend } from '@tsyncio/core';
 import { TaskLoop } from '@tsyncio/futures-tasks';
 import type { SelectorIo } from '@tsyncio/selector-io';
 import { AF_INET, type AddressLike, SOCK_DGRAM, Socket } from '@tsyncio/socket';
@@ -12,7 +12,18 @@ import {
   type MemorySocket,
 } from '@tsyncio/test-support/memory-io';
 
-import { datagramPair, dial, inLoop, listen, type MakeLoop, pair, reset, selectors, type World } from './world.js';
+import {
+  datagramPair,
+  dial,
+  inLoop,
+  listen,
+  type MakeLoop,
+  pair,
+  reset,
+  selectors,
+  tcpPair,
+  type World,
+} from './world.js';
 
 /** What the tests of one backend use in place of the functions of `world.ts`. */
 export interface Backend {
@@ -23,6 +34,8 @@ export interface Backend {
   inLoop(body: (world: World) => Promise<void>, make?: MakeLoop): () => Promise<void>;
   /** Two connected sockets of this backend: one for a transport, and its peer to be used by hand. Non-blocking. */
   pair(): [ours: Socket, peer: Socket];
+  /** The same over TCP. */
+  tcpPair(): [ours: Socket, peer: Socket];
   /** The same for datagrams. */
   datagramPair(): [ours: Socket, peer: Socket];
   /** A listener to be used by hand. */
@@ -45,6 +58,7 @@ function kernelBackend(name: string, makeLoop: MakeLoop): Backend {
     makeLoop,
     inLoop: (body, make = makeLoop) => inLoop(body, make),
     pair,
+    tcpPair,
     datagramPair,
     listen,
     dial,
@@ -66,6 +80,11 @@ export function memoryBackend(): Backend & { readonly network: MemoryNetwork } {
     makeLoop,
     inLoop: (body, make = makeLoop) => inLoop(body, make),
     pair: memoryPair,
+    tcpPair: () => {
+      using listener = new MemoryListener(network, ['127.0.0.1', 0]);
+      const ours = network.dial(listener.getsockname());
+      return [ours, listener.accept()[0]];
+    },
     datagramPair: memoryDatagramPair,
     listen: (host = '127.0.0.1') => new MemoryListener(network, [host, 0]),
     dial: (address) => network.dial(address),
@@ -78,9 +97,17 @@ export function memoryBackend(): Backend & { readonly network: MemoryNetwork } {
 
 const kernelBackends = selectors.map(([name, make]) => kernelBackend(name, make));
 
+/** The backend of real peers, and of what does not depend on the backend. */
+export const defaultBackend = kernelBackends[0]!;
+
 /** The tests that `body` declares, in a block for each selector of this machine and for the ports in memory. */
 export function eachBackend(body: (backend: Backend) => void): void {
   for (const backend of [...kernelBackends, memoryBackend()]) describe(backend.name, () => body(backend));
+}
+
+/** Two connected sockets for whatever backend a loop has. */
+export function pairFor({ backend }: TaskLoop<IoBackend>): [ours: Socket, peer: Socket] {
+  return backend instanceof MemoryIo ? memoryPair() : pair();
 }
 
 /** `inLoop` over the ports in memory. */

@@ -3,6 +3,7 @@ import type { OSError } from '@tsyncio/core';
 import { chooseEngine, makeSession, type EngineChoice } from '../../src/tls/make-session.js';
 import { clientSettings, serverSettings, type TlsOptions } from '../../src/tls/options.js';
 import type { TlsSession, TlsSink } from '../../src/tls/session.js';
+import { type Backend, defaultBackend, eachBackend } from './backends.js';
 import { ca, identity } from './certificates.js';
 
 /** One end of a TLS connection in memory: what came of it, and what it wants to send. */
@@ -118,9 +119,17 @@ export function free(...ends: End[]): void {
 
 /** The tests in `body` for each engine. */
 export function eachEngine(body: (engine: EngineChoice) => void): void {
-  describe.each(['best', 'node'] as const)('engine %s', (engine) => {
-    beforeEach(() => chooseEngine(engine));
-    afterAll(() => chooseEngine('best'));
-    body(engine);
-  });
+  describe.each(['best', 'node'] as const)('engine %s', (engine) => useEngine(engine, () => body(engine)));
+}
+
+/** The same with loops: our engine on every backend, Node's on one. */
+export function eachEngineAndBackend(body: (engine: EngineChoice, backend: Backend) => void): void {
+  eachBackend((backend) => useEngine('best', () => body('best', backend)));
+  describe('engine node', () => useEngine('node', () => body('node', defaultBackend)));
+}
+
+function useEngine(engine: EngineChoice, body: () => void): void {
+  beforeEach(() => chooseEngine(engine));
+  afterAll(() => chooseEngine('best'));
+  body();
 }

@@ -8,8 +8,9 @@ import {
 } from '@tsyncio/transports-protocols';
 
 import { ca, identity } from './certificates.js';
+import { pairFor } from './backends.js';
 import { Recorder } from './recorder.js';
-import { pair, type World } from './world.js';
+import type { World } from './world.js';
 
 /** What a server for localhost needs. */
 export const serverSsl = identity('server');
@@ -30,7 +31,7 @@ export async function tlsPair(
     server = new Recorder(loop),
     clientOptions: more = {},
     serverOptions = {},
-    sockets = pair(),
+    sockets = pairFor(loop),
   }: {
     client?: Recorder;
     server?: Recorder;

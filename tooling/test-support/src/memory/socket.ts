@@ -2,6 +2,7 @@ import {
   type Address,
   type AddressLike,
   AF_UNIX,
+  SO_LINGER,
   SO_SNDBUF,
   Socket,
   SOCK_DGRAM,
@@ -12,6 +13,9 @@ import {
 import { MemoryEnd } from './end.js';
 import { Mailbox } from './mailbox.js';
 import { describe, memoryError, newDescriptor, type Simulated, type Source } from './source.js';
+
+/** The `struct linger` that makes `close` a reset: on, for no time. */
+const RESET = Buffer.from(new Int32Array([1, 0]).buffer);
 
 /** What sockets without a kernel have in common: a number that no system call knows, options that are only remembered. Non-blocking. */
 abstract class PlayedSocket extends Socket implements Simulated {
@@ -82,6 +86,7 @@ abstract class PlayedSocket extends Socket implements Simulated {
 /** A connected stream socket without a kernel: what transports, sock methods and tests that play the peer use of a {@link Socket}. */
 export class MemorySocket extends PlayedSocket {
   readonly source: MemoryEnd;
+  private resets = false;
 
   constructor(end: MemoryEnd, names: readonly [own: Address, peer: Address] = ['', ''], family = AF_UNIX) {
     super(family, SOCK_STREAM, names);
@@ -92,6 +97,11 @@ export class MemorySocket extends PlayedSocket {
   /** For faults. */
   get end(): MemoryEnd {
     return this.source;
+  }
+
+  override setsockopt(level: number, name: number, value: number | boolean | Uint8Array): void {
+    if (level === SOL_SOCKET && name === SO_LINGER) this.resets = value instanceof Uint8Array && RESET.equals(value);
+    else super.setsockopt(level, name, value);
   }
 
   override recv(nbytes: number): Buffer {
@@ -126,7 +136,9 @@ export class MemorySocket extends PlayedSocket {
   }
 
   protected override release(): void {
-    if (--this.end.references === 0) this.end.close();
+    if (--this.end.references > 0) return;
+    if (this.resets) this.end.reset();
+    else this.end.close();
   }
 }
 
