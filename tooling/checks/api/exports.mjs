@@ -1,4 +1,8 @@
+// Used by check.mjs. By itself, it prints the names that a file of declarations exports:
+//   node tooling/checks/api/exports.mjs packages/tsyncio/dist/index.d.ts
 import path from 'node:path';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 
 /**
@@ -37,4 +41,9 @@ function exportsOfModule(program, checker, file) {
     });
   }
   return found;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const file = path.resolve(process.argv[2]);
+  for (const name of exportsOf([file]).get(file).keys()) console.log(name);
 }
