@@ -119,12 +119,16 @@ export {
   AbstractEventLoop,
   AbstractEventLoopPolicy,
   BaseDefaultEventLoopPolicy,
+  Runner,
   getEventLoopPolicy,
   run,
   setEventLoop,
   setEventLoopPolicy,
   type RunOptions,
+  type RunnerOptions,
+  type RunnerRunOptions,
 } from '@tsyncio/policy';
+export { IoUringProactor, probeIoUring, type IoUringProbe, type Proactor } from '@tsyncio/proactor-io';
 export {
   BaseSelector,
   DefaultSelector,
@@ -196,5 +200,7 @@ export {
 } from '@tsyncio/transports-protocols';
 export { DefaultEventLoopPolicy } from './default-policy.js';
 export { EventLoop, type LoopIo } from './event-loop.js';
+export { explainBackend, type BackendExplanation } from './explain-backend.js';
 export { getEventLoop, getRunningLoop, newEventLoop } from './loop-access.js';
+export { ProactorEventLoop } from './proactor-event-loop.js';
 export { SelectorEventLoop } from './selector-event-loop.js';
