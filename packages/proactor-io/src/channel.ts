@@ -1,11 +1,11 @@
 import { Handle, type HandleOwner, isStep } from '@tsyncio/core';
 import type { Channel, OwnedDescriptor, Socket } from '@tsyncio/socket';
-import { POLLIN, POLLOUT } from '@tsyncio/socket/native';
+import { E, POLLIN, POLLOUT } from '@tsyncio/socket/native';
 
 import { Operation } from './operation.js';
 import { PollRequest } from './poll-request.js';
 import type { IoUringProactor } from './proactor.js';
-import { READ, WRITE } from './readiness.js';
+import { READ, type Reporter, WRITE } from './readiness.js';
 
 /**
  * What is open on a non-blocking descriptor: the half that streams, datagrams and pipes share. The channel itself is the operation that
@@ -14,11 +14,10 @@ import { READ, WRITE } from './readiness.js';
  * One handle serves both directions and lives as long as the channel: it is put on the ready queue again and again, and looks at `due`
  * when it runs.
  */
-export abstract class UringChannel extends Operation implements Channel {
+export abstract class UringChannel extends Operation implements Channel, Reporter {
   fd: number;
-  protected reading = false;
+  listed = false;
   private readonly handle: Handle;
-  private writing = false;
   /** What was reported and not yet dealt with. */
   private due = 0;
   private queued = false;
@@ -37,39 +36,29 @@ export abstract class UringChannel extends Operation implements Channel {
   }
 
   startReading(): void {
-    if (this.fd < 0 || this.reading) return;
-    this.reading = true;
-    this.io.ring.touch(this);
+    if (this.fd >= 0) this.io.ring.want(this);
   }
 
   stopReading(): void {
-    if (!this.reading) return;
-    this.reading = false;
     this.due &= ~READ;
-    if (this.slot >= 0) this.io.ring.touch(this);
+    this.io.ring.unwant(this);
   }
 
   watchWritable(): void {
-    if (this.fd < 0 || this.writing) return;
-    this.writing = true;
-    (this.writer ??= new WriteRequest(this)).want();
+    if (this.fd >= 0) this.io.ring.want((this.writer ??= new WriteRequest(this.io, this)));
   }
 
   unwatchWritable(): void {
-    if (!this.writing) return;
-    this.writing = false;
+    if (this.writer === null) return;
     this.due &= ~WRITE;
-    this.writer!.unwant();
+    this.io.ring.unwant(this.writer);
   }
 
   /** Pending requests hold the open file: they end before the descriptor is closed, so that the peer learns of it at once. */
   close(): void {
     if (this.fd < 0) return;
-    this.reading = false;
-    this.writing = false;
     this.due = 0;
     this.handle.cancel();
-    this.writer?.unwant();
     this.io.release(this, this.writer);
     this.fd = -1;
     this.closed();
@@ -84,25 +73,31 @@ export abstract class UringChannel extends Operation implements Channel {
   refuses(direction: number): boolean {
     if (!this.owner.isClosing()) return true;
     // Closing, but what was written before is still on its way out.
-    return direction === READ ? this.reading : this.writing;
+    return direction === READ ? this.wanted : this.writer?.wanted === true;
   }
 
   override reconcile(): void {
     if (this.fd < 0) return;
     if (this.slot < 0) {
-      if (this.reading) this.io.ring.poll(this, this.fd, POLLIN);
-    } else if (!this.reading) this.io.ring.cancel(this);
+      if (this.wanted) this.io.ring.poll(this, this.fd, POLLIN);
+    } else if (!this.wanted) this.io.ring.cancel(this);
   }
 
   override completed(result: number, _flags: number): void {
-    if (this.fd < 0 || !this.reading) return;
-    if (result >= 0) this.report(READ);
-    if (result >= 0 || this.io.isCancellation(result)) this.io.ring.touch(this);
+    if (!this.wanted) return;
+    if (result >= 0) this.isDue(READ, this.fresh);
+    else if (result !== -E.ECANCELED) return;
+    this.fresh = false;
+    this.io.ring.touch(this);
   }
 
-  /** Puts the handle on the ready queue. Called inside of a poll. */
-  report(due: number): void {
+  /** The handle is to run. Called inside of a poll. */
+  isDue(due: number, fresh: boolean): void {
     this.due |= due;
+    if (!this.queued) this.io.reports.add(this, fresh);
+  }
+
+  report(): void {
     if (this.queued) return;
     this.queued = true;
     this.io.addReady(this.handle);
@@ -142,12 +137,16 @@ export abstract class UringChannel extends Operation implements Channel {
 
 /** Waits for room in the descriptor's buffer. */
 class WriteRequest extends PollRequest {
-  constructor(private readonly channel: UringChannel) {
-    super(channel['io'].ring, channel.fd, POLLOUT);
+  constructor(
+    io: IoUringProactor,
+    private readonly channel: UringChannel,
+  ) {
+    super(io.ring, channel.fd, POLLOUT);
   }
 
   protected override ready(): void {
-    this.channel.report(WRITE);
+    this.channel.isDue(WRITE, this.fresh);
+    this.fresh = false;
   }
 }
 

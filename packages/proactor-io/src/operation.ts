@@ -12,6 +12,10 @@ export abstract class Operation {
   cancelling = false;
   /** It stands in the list of those to be reconciled. */
   touched = false;
+  /** Somebody waits for its completions. Written by the ring alone. */
+  wanted = false;
+  /** Its pending request is the first since it was wanted. */
+  fresh = false;
 
   /** Brings what is pending in line with what is wanted. */
   abstract reconcile(): void;

@@ -5,33 +5,13 @@ import type { Ring } from './ring.js';
 
 /** Waits, as long as it is wanted, for a descriptor to become ready; reports once in each poll that finds it so. */
 export abstract class PollRequest extends Operation {
-  private wanted = false;
-
   /** @param events - `POLLIN` or `POLLOUT`. An error condition or the end of the connection counts as both. */
   constructor(
-    private readonly ring: Ring,
+    protected readonly ring: Ring,
     private readonly fd: number,
     private readonly events: number,
   ) {
     super();
-  }
-
-  want(): void {
-    if (this.wanted) return;
-    this.wanted = true;
-    this.ring.touch(this);
-  }
-
-  unwant(): void {
-    if (!this.wanted) return;
-    this.wanted = false;
-    if (this.slot >= 0) this.ring.touch(this);
-  }
-
-  /** As {@link unwant}, and the kernel lets go of the file before it returns. */
-  end(): void {
-    this.wanted = false;
-    this.ring.cancelNow(this);
   }
 
   override reconcile(): void {
@@ -53,6 +33,6 @@ export abstract class PollRequest extends Operation {
     return true;
   }
 
-  /** The descriptor is ready. Called inside of a poll: to put something on the ready queue. */
+  /** The descriptor is ready. Called inside of a poll. */
   protected abstract ready(): void;
 }

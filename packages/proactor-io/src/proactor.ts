@@ -28,23 +28,14 @@ import {
   type StreamSink,
   type WatchIo,
 } from '@tsyncio/socket';
-import {
-  BlockPool,
-  BufferRing,
-  E,
-  ioUringCalls,
-  POLLIN,
-  POLLOUT,
-  systemCalls,
-  systemError,
-} from '@tsyncio/socket/native';
+import { BlockPool, BufferRing, ioUringCalls, systemCalls, systemError } from '@tsyncio/socket/native';
 
 import type { UringChannel } from './channel.js';
 import { UringDatagramChannel } from './datagram-channel.js';
 import { UringPipeReader, UringPipeWriter } from './pipe-channel.js';
 import type { PollRequest } from './poll-request.js';
 import { checkIoUring } from './probe.js';
-import { READ, WRITE } from './readiness.js';
+import { READ, Reports, WRITE } from './readiness.js';
 import { Ring } from './ring.js';
 import { UringStreamChannel } from './stream-channel.js';
 import { Interest, Watch } from './watch.js';
@@ -74,6 +65,8 @@ const BUFFER_GROUP = 1;
 export class IoUringProactor implements Proactor {
   /** Internal. */
   readonly ring: Ring;
+  /** Internal: whose handles are due. */
+  readonly reports = new Reports();
   /** Internal: where small messages land. */
   readonly buffers: BufferRing;
   /** Internal: the system calls of this thread. */
@@ -115,7 +108,9 @@ export class IoUringProactor implements Proactor {
   }
 
   poll(_timeout: number): void {
-    if (!this.closed) this.ring.advance();
+    if (this.closed) return;
+    this.ring.advance();
+    this.reports.flush();
   }
 
   arm(turn: () => void): void {
@@ -155,7 +150,7 @@ export class IoUringProactor implements Proactor {
   addReader(file: FileDescriptorLike, handle: Handle): void {
     const watch = this.watchFor(file, READ);
     const old = watch.reader;
-    watch.reader = new Interest(this, watch, POLLIN, handle);
+    watch.reader = new Interest(this, watch, READ, handle);
     this.replace(old, watch.reader);
   }
 
@@ -171,7 +166,7 @@ export class IoUringProactor implements Proactor {
   addWriter(file: FileDescriptorLike, handle: Handle): void {
     const watch = this.watchFor(file, WRITE);
     const old = watch.writer;
-    watch.writer = new Interest(this, watch, POLLOUT, handle);
+    watch.writer = new Interest(this, watch, WRITE, handle);
     this.replace(old, watch.writer);
   }
 
@@ -185,25 +180,29 @@ export class IoUringProactor implements Proactor {
   }
 
   private replace(old: Interest | null, interest: Interest): void {
-    if (old !== null) {
-      old.handle.cancel();
-      old.end();
-    }
-    interest.want();
+    old?.end();
+    this.ring.want(interest);
   }
 
   private remove(watch: Watch, interest: Interest): void {
-    if (watch.isIdle) this.watches.delete(watch.fd);
-    interest.handle.cancel();
+    if (watch.reader === null && watch.writer === null) this.watches.delete(watch.fd);
     interest.end();
   }
 
-  /** A handle was cancelled behind our back: its registration goes. Internal; called inside of a poll. */
-  forgetInterest(watch: Watch, interest: Interest): void {
+  /** A descriptor is ready: its handle runs. One that was cancelled by other means than its removal goes. Internal. */
+  runInterest(watch: Watch, interest: Interest): void {
+    if (!interest.handle.cancelled()) {
+      this.addReady(interest.handle);
+      return;
+    }
     if (watch.reader === interest) watch.reader = null;
     if (watch.writer === interest) watch.writer = null;
-    interest.unwant();
-    if (watch.isIdle && this.watches.get(watch.fd) === watch) this.watches.delete(watch.fd);
+    this.remove(watch, interest);
+  }
+
+  /** Internal. */
+  endRequest(request: PollRequest): void {
+    if (!this.closed) this.ring.cancelNow(request);
   }
 
   private watchFor(file: FileDescriptorLike, direction: number): Watch {
@@ -213,7 +212,7 @@ export class IoUringProactor implements Proactor {
     const fd = fileDescriptor(file);
     const failed = this.calls.isNonblocking(fd);
     if (failed < 0) throw systemError(failed, 'io_uring_enter');
-    watch = new Watch(fd, file);
+    watch = new Watch(this, fd, file);
     this.watches.set(fd, watch);
     return watch;
   }
@@ -305,11 +304,6 @@ export class IoUringProactor implements Proactor {
   /** Puts a handle on the ready queue. Internal. */
   addReady(job: ReadyJob): void {
     this.ready!.addReady(job);
-  }
-
-  /** A request was cancelled, by us: no failure. Internal. */
-  isCancellation(result: number): boolean {
-    return result === -E.ECANCELED;
   }
 
   /** A channel closes: ends what the kernel does with its descriptor. Internal. */

@@ -22,6 +22,8 @@ export class Ring {
   private spare: Operation[] = [];
   /** What an armed ring calls; null while the loop is awake. */
   private turn: (() => void) | null = null;
+  /** Operations that are wanted. */
+  private wanted = 0;
 
   /** @throws OSError with `syscall` `io_uring_setup` and so on. */
   constructor() {
@@ -49,14 +51,31 @@ export class Ring {
     return this.uring.features;
   }
 
-  /** Whether anything is pending, or is to be reconciled. */
+  /** Whether anything is wanted: what is pending and unwanted can wait. */
   get active(): boolean {
-    return this.table.pending > 0 || this.touched.length > 0;
+    return this.wanted > 0;
   }
 
   /** Requests that are pending in the kernel. */
   get pending(): number {
     return this.table.pending;
+  }
+
+  /** Makes a request pending from the next poll on. Idempotent. */
+  want(operation: Operation): void {
+    if (operation.wanted) return;
+    operation.wanted = true;
+    operation.fresh = true;
+    this.wanted++;
+    this.touch(operation);
+  }
+
+  /** Ends what is pending, at the next poll. Idempotent. */
+  unwant(operation: Operation): void {
+    if (!operation.wanted) return;
+    operation.wanted = false;
+    this.wanted--;
+    if (operation.slot >= 0) this.touch(operation);
   }
 
   /** What is wanted of the operation has changed: it is reconciled at the next poll. A sleeping loop wakes up for it. */
@@ -94,13 +113,13 @@ export class Ring {
    * last completions are found at the next poll.
    */
   cancelNow(first: Operation, second: Operation | null = null): void {
+    this.unwant(first);
+    if (second !== null) this.unwant(second);
     const isPending = first.slot >= 0 || (second !== null && second.slot >= 0);
     if (!isPending) return;
     this.cancel(first);
     if (second !== null) this.cancel(second);
     this.submit();
-    // The loop may sleep, or not run at all: the completions are looked for as soon as it does.
-    this.turn?.();
   }
 
   private begin(operation: Operation): void {
@@ -157,11 +176,11 @@ export class Ring {
   arm(turn: () => void): void {
     const { uring } = this;
     this.turn = turn;
+    if (this.wanted === 0) return;
     if (this.touched.length > 0) {
       turn();
       return;
     }
-    if (this.table.pending === 0) return;
     uring.setNotifying(true);
     // What was completed until now, nobody has counted.
     if (uring.pending() || uring.completions > 0) turn();

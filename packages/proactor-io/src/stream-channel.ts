@@ -119,10 +119,10 @@ export class UringStreamChannel extends UringChannel implements StreamChannel {
   override reconcile(): void {
     if (this.fd < 0) return;
     if (this.slot >= 0) {
-      if (!this.reading || (this.large && !this.polled)) this.io.ring.cancel(this);
+      if (!this.wanted || (this.large && !this.polled)) this.io.ring.cancel(this);
     }
-    if (!this.reading) return;
-    if (this.first !== null || this.ending !== OPEN) this.report(READ);
+    if (!this.wanted) return;
+    if (this.first !== null || this.ending !== OPEN) this.isDue(READ, this.fresh);
     else if (this.slot < 0) this.request();
   }
 
@@ -143,10 +143,12 @@ export class UringStreamChannel extends UringChannel implements StreamChannel {
       buffers.give(flags, Math.max(result, 0));
     }
     if (this.fd < 0) return;
+    const { fresh } = this;
+    this.fresh = false;
     // Out of buffers, or cancelled: asked again if it is still wanted.
     if (result <= 0 && result !== -E.ENOBUFS && result !== -E.ECANCELED) this.ending = result;
-    if (this.reading && (this.first !== null || this.ending !== OPEN)) this.report(READ);
-    if ((flags & IORING_CQE_F_MORE) === 0 && this.reading) this.io.ring.touch(this);
+    if (this.wanted && (this.first !== null || this.ending !== OPEN)) this.isDue(READ, fresh);
+    if ((flags & IORING_CQE_F_MORE) === 0 && this.wanted) this.io.ring.touch(this);
   }
 
   /** Copies what has arrived to memory that its receiver will own. */
@@ -166,7 +168,12 @@ export class UringStreamChannel extends UringChannel implements StreamChannel {
 
   protected override receive(): unknown {
     if (this.first !== null) return this.deliver(this.first);
-    if (this.ending !== OPEN) return this.ended(this.ending);
+    if (this.ending !== OPEN) {
+      // A call would have needed memory to find the end.
+      if (this.sink.buffered && this.sink.getBuffer(-1) === null) this.io.ring.touch(this);
+      else if (this.fd >= 0) return this.ended(this.ending);
+      return undefined;
+    }
     // Reported for something that was taken back since, or by a poll.
     if (!this.polled) return undefined;
     return this.sink.buffered ? this.readIntoSink() : this.readBlock();

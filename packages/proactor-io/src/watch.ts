@@ -1,67 +1,88 @@
 import type { Handle } from '@tsyncio/core';
 import { fileDescriptor, type FileDescriptorLike } from '@tsyncio/socket';
+import { POLLIN, POLLOUT } from '@tsyncio/socket/native';
 
 import { PollRequest } from './poll-request.js';
 import type { IoUringProactor } from './proactor.js';
+import { READ, type Reporter, WRITE } from './readiness.js';
 
 /** What user code runs while a descriptor is ready in one direction. */
 export class Interest extends PollRequest {
   constructor(
     private readonly io: IoUringProactor,
     private readonly watch: Watch,
-    events: number,
-    public handle: Handle,
+    private readonly direction: number,
+    readonly handle: Handle,
   ) {
-    super(io.ring, watch.fd, events);
+    super(io.ring, watch.fd, direction === READ ? POLLIN : POLLOUT);
+  }
+
+  /** Ends it, and the kernel lets go of the file before this returns. */
+  end(): void {
+    this.handle.cancel();
+    this.io.endRequest(this);
   }
 
   protected override holds(): boolean {
-    return !this.watch.isGone();
+    return !this.watch.isClosed();
   }
 
   protected override ready(): void {
-    // Cancelled by other means than its removal: it is not called, and the registration goes as well.
-    if (this.handle.cancelled()) this.io.forgetInterest(this.watch, this);
-    else this.io.addReady(this.handle);
+    this.watch.due |= this.direction;
+    this.io.reports.add(this.watch, this.fresh);
+    this.fresh = false;
   }
 }
 
 /** What user code watches of one descriptor. */
-export class Watch {
+export class Watch implements Reporter {
   reader: Interest | null = null;
   writer: Interest | null = null;
+  /** The directions that were found ready. */
+  due = 0;
+  listed = false;
 
   /**
    * @param fd - The descriptor.
    * @param file - The object it was named by.
    */
   constructor(
+    private readonly io: IoUringProactor,
     readonly fd: number,
     readonly file: FileDescriptorLike,
   ) {}
 
-  /** Nothing is watched any more. */
-  get isIdle(): boolean {
-    return this.reader === null && this.writer === null;
+  /** The reader first. */
+  report(): void {
+    const { due, reader, writer } = this;
+    this.due = 0;
+    if ((due & READ) !== 0 && reader !== null) this.io.runInterest(this, reader);
+    if ((due & WRITE) !== 0 && writer !== null) this.io.runInterest(this, writer);
   }
 
-  /** True if the object that is watched has been closed, and its number may be another one's. */
+  /** True if the object that is watched has been closed. */
+  isClosed(): boolean {
+    return this.number() < 0;
+  }
+
+  /** True if it has been closed, or its number is another one's now. */
   isGone(): boolean {
-    if (typeof this.file === 'number') return false;
+    return this.number() !== this.fd;
+  }
+
+  private number(): number {
+    if (typeof this.file === 'number') return this.fd;
     try {
-      return fileDescriptor(this.file) !== this.fd;
+      return fileDescriptor(this.file);
     } catch {
-      return true;
+      return -1;
     }
   }
 
   /** Ends everything, at once. */
   end(): void {
-    for (const interest of [this.reader, this.writer]) {
-      if (interest === null) continue;
-      interest.handle.cancel();
-      interest.end();
-    }
+    this.reader?.end();
+    this.writer?.end();
     this.reader = null;
     this.writer = null;
   }
