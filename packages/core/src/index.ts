@@ -50,5 +50,7 @@ export { getRunningLoop, getRunningLoopOrNull, loopOfContext, setRunningLoop, ty
 export { Scheduler, type ExceptionHandler, type SchedulerOptions } from './scheduler.js';
 export { captureSource, formatSource, sourcePlace, type EntryPoint } from './source-trace.js';
 export { isStep } from './step.js';
-export { LoopConnection, LoopThreadsafe, connectLoop, type ThreadsafeCallbacks } from './threadsafe.js';
+export { LoopConnection, connectLoop, type RunResult } from './loop-connection.js';
+export { LoopThreadsafe } from './threadsafe.js';
+export type { ThreadsafeCallbacks } from './threadsafe-messages.js';
 export { threadState, type ThreadState } from './thread-state.js';

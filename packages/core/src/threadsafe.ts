@@ -1,25 +1,24 @@
-import { MessageChannel, MessagePort, receiveMessageOnPort } from 'node:worker_threads';
-import { RuntimeError, ValueError } from './errors.js';
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { RuntimeError } from './errors.js';
+import { encodeError } from './remote-error.js';
 import type { AnyLoop } from './running-loop.js';
+import type { Answer, Greeting, Request, ThreadsafeCallbacks } from './threadsafe-messages.js';
 
-/** What the loop's side needs of the loop. */
+/** A task, as far as a door knows it. */
+interface DoorTask {
+  cancel(): boolean;
+  cancelled(): boolean;
+  result(): unknown;
+  addDoneCallback(callback: () => void): void;
+}
+
+/** What the loop's side needs of the loop. Only a loop with tasks serves `run`. */
 interface ThreadsafeLoop extends AnyLoop {
   callSoonThreadsafe(callback: (...args: never[]) => unknown, ...args: unknown[]): unknown;
+  createTask?(coroutine: () => PromiseLike<unknown>): DoorTask;
 }
 
-/** First message on a port: read synchronously by {@link connectLoop}, so that calls can be refused at once. */
-interface Greeting {
-  readonly tsyncio: 1;
-  readonly names: readonly string[];
-  /** One Int32: 1 once the loop is closed. Shared, so that the other thread sees it without a message. */
-  readonly closed: SharedArrayBuffer;
-}
-
-/** A call from another thread. */
-type CallMessage = readonly [name: string, args: readonly unknown[]];
-
-/** Functions that other threads may call, by name. */
-export type ThreadsafeCallbacks = Readonly<Record<string, (...args: never[]) => unknown>>;
+type Callback = (...args: unknown[]) => unknown;
 
 /** The door of a loop for other JavaScript threads: `loop.threadsafe`. asyncio: `call_soon_threadsafe` from another thread. */
 export class LoopThreadsafe {
@@ -30,9 +29,11 @@ export class LoopThreadsafe {
   constructor(private readonly loop: ThreadsafeLoop) {}
 
   /**
-   * Opens a door for one other thread. Its calls become callbacks of the loop, in the order of the calls.
+   * Opens a door for one other thread. Its calls become callbacks of the loop, its runs tasks, in the order in which they were made.
    *
-   * @param callbacks - What may be called, by name; arguments arrive as structured clones.
+   * When the other thread ends, the tasks that it has begun go on.
+   *
+   * @param callbacks - What may be called or run, by name; arguments arrive as structured clones.
    * @returns A port to hand over in a `transferList`; the other thread gives it to {@link connectLoop}.
    *
    * @example
@@ -48,21 +49,18 @@ export class LoopThreadsafe {
     }
     if (this.loop.isClosed()) throw new RuntimeError('Event loop is closed');
     const { port1, port2 } = new MessageChannel();
-    const table = new Map(Object.entries(callbacks));
-    port1.on('message', ([name, args]: CallMessage) => {
-      const callback = table.get(name);
-      if (callback !== undefined && !this.loop.isClosed()) this.loop.callSoonThreadsafe(callback, ...args);
-    });
+    const door = new Door(this.loop, port1, new Map(Object.entries(callbacks)));
+    port1.on('message', (request: Request) => door.onRequest(request));
     port1.on('close', () => this.ports.delete(port1));
     // A door alone does not keep the process alive: a running loop does.
     port1.unref();
     this.ports.add(port1);
-    const greeting: Greeting = { tsyncio: 1, names: [...table.keys()], closed: this.closed };
+    const greeting: Greeting = { tsyncio: 1, names: Object.keys(callbacks), closed: this.closed };
     port1.postMessage(greeting);
     return port2;
   }
 
-  /** Called by the loop's `close`: further calls from other threads fail. */
+  /** Called by the loop's `close`: further calls from other threads fail, and so do runs that are not done. */
   close(): void {
     Atomics.store(new Int32Array(this.closed), 0, 1);
     for (const port of this.ports) port.close();
@@ -70,51 +68,84 @@ export class LoopThreadsafe {
   }
 }
 
-/** The other thread's side of a door: see {@link connectLoop}. */
-export class LoopConnection {
-  private readonly state: Int32Array;
+/** The loop's end of one port. */
+class Door {
+  private readonly tasks = new Map<number, DoorTask>();
 
-  /** Made by {@link connectLoop}. */
   constructor(
+    private readonly loop: ThreadsafeLoop,
     private readonly port: MessagePort,
-    private readonly names: ReadonlySet<string>,
-    closed: SharedArrayBuffer,
-  ) {
-    this.state = new Int32Array(closed);
+    private readonly callbacks: ReadonlyMap<string, (...args: never[]) => unknown>,
+  ) {}
+
+  onRequest([name, args, id]: Request): void {
+    const { loop } = this;
+    if (loop.isClosed()) return;
+    if (typeof name === 'number') {
+      loop.callSoonThreadsafe((run: number) => this.cancel(run), name);
+      return;
+    }
+    const callback = this.callbacks.get(name) as Callback | undefined;
+    if (callback === undefined) return;
+    if (id === undefined) loop.callSoonThreadsafe(callback, ...args!);
+    else loop.callSoonThreadsafe(() => this.begin(id, callback, args!));
   }
 
-  /**
-   * Calls a function of the loop's thread as `callSoonThreadsafe` does: it runs in the loop's next iteration.
-   *
-   * @param name - A name that the door was opened with.
-   * @param args - Cloned for the other thread.
-   * @throws RuntimeError if the loop is closed. ValueError for an unknown name. DataCloneError for what cannot be cloned.
-   */
-  call(name: string, ...args: unknown[]): void {
-    if (Atomics.load(this.state, 0) === 1) throw new RuntimeError('Event loop is closed');
-    if (!this.names.has(name)) throw new ValueError(`call: the loop has no callback named '${name}'`);
-    const message: CallMessage = [name, args];
-    this.port.postMessage(message);
+  private begin(id: number, callback: Callback, args: readonly unknown[]): void {
+    const { loop } = this;
+    let task: DoorTask;
+    try {
+      if (loop.createTask === undefined) throw new RuntimeError(`${String(loop)} makes no tasks: use TaskLoop`);
+      task = loop.createTask(() => coroutineOf(callback(...args)));
+    } catch (error) {
+      // A task factory failed: whoever waits learns it, and so does the exception handler.
+      this.answer([id, 'error', encodeError(error)]);
+      throw error;
+    }
+    this.tasks.set(id, task);
+    task.addDoneCallback(() => {
+      this.tasks.delete(id);
+      this.answerFor(id, task);
+    });
   }
 
-  /** Lets go of the loop. The port ends by itself with the thread. */
-  close(): void {
-    this.port.close();
+  /** In an iteration of its own: a task that has just been made begins first, and is cancelled at its first wait. */
+  private cancel(id: number): void {
+    const task = this.tasks.get(id);
+    if (task !== undefined) this.loop.callSoonThreadsafe(() => task.cancel());
+  }
+
+  private answerFor(id: number, task: DoorTask): void {
+    if (task.cancelled()) {
+      this.answer([id, 'cancelled']);
+      return;
+    }
+    let value: unknown;
+    try {
+      value = task.result();
+    } catch (error) {
+      this.answer([id, 'error', encodeError(error)]);
+      return;
+    }
+    this.answer([id, 'result', value]);
+  }
+
+  private answer(answer: Answer): void {
+    try {
+      this.port.postMessage(answer);
+    } catch (error) {
+      // The result cannot be cloned.
+      this.port.postMessage([answer[0], 'error', encodeError(error)] satisfies Answer);
+    }
   }
 }
 
-/**
- * Takes up a door that another thread opened with `loop.threadsafe.open`.
- *
- * @param port - The transferred port.
- * @throws TypeError if `port` was not made by `threadsafe.open`, or was taken up before.
- */
-export function connectLoop(port: MessagePort): LoopConnection {
-  if (!(port instanceof MessagePort)) {
-    throw new TypeError('connectLoop: port must be a MessagePort made by loop.threadsafe.open()');
-  }
-  const greeting = (receiveMessageOnPort(port) as { message: Greeting } | undefined)?.message;
-  if (greeting?.tsyncio !== 1) throw new TypeError('connectLoop: port was not made by loop.threadsafe.open()');
-  port.unref();
-  return new LoopConnection(port, new Set(greeting.names), greeting.closed);
+/** What a callback gave, as what the body of a task may give. */
+function coroutineOf(result: unknown): PromiseLike<unknown> {
+  const isCoroutine =
+    typeof result === 'object' &&
+    result !== null &&
+    (typeof (result as { then?: unknown }).then === 'function' ||
+      Object.prototype.toString.call(result) === '[object Generator]');
+  return (isCoroutine ? result : Promise.resolve(result)) as PromiseLike<unknown>;
 }

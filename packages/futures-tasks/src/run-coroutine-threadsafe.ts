@@ -7,8 +7,8 @@ import type { Future } from './future.js';
 /**
  * Runs a coroutine in a loop, from code that does not belong to it. asyncio: `run_coroutine_threadsafe`.
  *
- * Allowed from everywhere in this JavaScript thread; from a worker, through a callback of `loop.threadsafe`. The coroutine becomes a task
- * in a later iteration. Cancelling the result cancels the task; before the loop has taken the coroutine up it still begins, and is
+ * Allowed from everywhere in this JavaScript thread. Another thread names the coroutine instead, because it cannot be sent:
+ * `connectLoop(port).run(name, ...args)`. The coroutine becomes a task in a later iteration. Cancelling the result cancels the task; before the loop has taken the coroutine up it still begins, and is
  * cancelled at its first wait.
  *
  * @throws TypeError if it is no coroutine. RuntimeError if the loop is closed.

@@ -1,0 +1,24 @@
+import type { EncodedError } from './remote-error.js';
+
+/** Functions that other threads may call, by name. */
+export type ThreadsafeCallbacks = Readonly<Record<string, (...args: never[]) => unknown>>;
+
+/** First message on a port: read synchronously by `connectLoop`, so that calls can be refused at once. Internal. */
+export interface Greeting {
+  readonly tsyncio: 1;
+  readonly names: readonly string[];
+  /** One Int32: 1 once the loop is closed. Shared, so that the other thread sees it without a message. */
+  readonly closed: SharedArrayBuffer;
+}
+
+/** From the other thread: a call; with `id` a coroutine to run, whose end is answered; the id alone cancels it. Internal. */
+export type Request =
+  | readonly [name: string, args: readonly unknown[]]
+  | readonly [name: string, args: readonly unknown[], id: number]
+  | readonly [cancelled: number];
+
+/** From the loop: how the coroutine `id` has ended. Internal. */
+export type Answer =
+  | readonly [id: number, outcome: 'result', value: unknown]
+  | readonly [id: number, outcome: 'error', error: EncodedError]
+  | readonly [id: number, outcome: 'cancelled'];
