@@ -39,7 +39,7 @@ for (const row of rows) {
   const missing = row.names.filter((name) => !isThere(name));
   if (row.pending && missing.length === 0) {
     present.push(row);
-    if (!settle) problems.push(`${row.here}: is there by now; check.mjs --settle removes its mark`);
+    if (!settle) problems.push(`${row.asyncio}: ${row.here} is there by now; check.mjs --settle removes its mark`);
   }
   if (row.pending) continue;
   for (const name of missing) problems.push(`${row.asyncio}: the umbrella has no ${name}`);
@@ -58,12 +58,9 @@ for (const name of Object.keys(values)) {
 }
 
 if (settle) {
-  const marked = new Set(present.map((row) => row.here));
+  const marked = new Set(present.map((row) => row.line));
   const lines = readFileSync(list, 'utf8').split('\n');
-  const settled = lines.map((line) => {
-    const here = line.split(' | ')[1]?.split(' names: ')[0];
-    return marked.has(here) ? line.replace(/ \| pending$/, '') : line;
-  });
+  const settled = lines.map((line) => (marked.has(line) ? line.replace(/ \| pending$/, '') : line));
   writeFileSync(list, settled.join('\n'));
   console.log(`${present.length} rows are there by now`);
 }

@@ -2,6 +2,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 
 /**
  * @typedef {object} Row - one line of surface.txt
+ * @property {string} line - as it stands there
  * @property {string} asyncio - asyncio's name, or `-`
  * @property {string} here - how it is written here
  * @property {string[]} names - what the umbrella must export: `run`, `Server.close`
@@ -30,7 +31,7 @@ function readRow(line) {
   const [here, named] = second.split(' names: ');
   const names = named?.split(', ') ?? [/^[\w.]+/.exec(here)[0].replace(/^loop\./, 'EventLoop.')];
   const ids = groups === '-' ? [] : groups.split(', ');
-  return { asyncio, here, names, part, groups: ids, pending: mark === 'pending' };
+  return { line, asyncio, here, names, part, groups: ids, pending: mark === 'pending' };
 }
 
 /** How many documented behaviours of asyncio each group has: `FUT-CB` -> 9. */

@@ -38,7 +38,7 @@ test('a name, a member, a type or a package that is missing is found', () => {
       '-: the umbrella has no NoSuchType',
       'sleep(delay): @tsyncio/policy has no sleep',
       'gather(): there are no rows NONSENSE',
-      'loop.callSoon(): is there by now',
+      'loop.callSoon() is there by now',
     ])
       expect(output).toContain(line);
     writeFileSync(list, '## One\nrun(main) | run(main) | policy | RUN\n');
