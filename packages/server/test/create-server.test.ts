@@ -81,7 +81,7 @@ eachBackend(({ inLoop, makeLoop, dial }) => {
   );
 
   testIpv6(
-    'SERVER-02 SERVER-04 no host, and an empty one, is all interfaces: a socket for each family',
+    'SERVER-02 SERVER-04 NETARG-08 no host, and an empty one, is all interfaces: a socket for each family',
     inLoop(async ({ loop }) => {
       for (const host of [null, '']) {
         const server = await createServer(loop, factory, host, 0);
@@ -400,7 +400,7 @@ eachBackend(({ inLoop, makeLoop, dial }) => {
   });
 
   test(
-    'SERVER-03 SERVER-15 names are looked up at the same time, by the loop; equal addresses are bound once',
+    'SERVER-03 SERVER-15 NETARG-08 names are looked up at the same time, by the loop; equal addresses are bound once',
     inLoop(async ({ loop }) => {
       const asked: unknown[][] = [];
       const gate = loop.createFuture<void>();
@@ -423,7 +423,7 @@ eachBackend(({ inLoop, makeLoop, dial }) => {
   );
 
   test(
-    'SERVER-09 an empty answer is an OSError',
+    'SERVER-09 NETARG-08 an empty answer is an OSError',
     inLoop(async ({ loop }) => {
       Object.assign(loop, { getaddrinfo: () => Promise.resolve([]) });
       await expect(createServer(loop, factory, 'nowhere', 0)).rejects.toMatchObject({

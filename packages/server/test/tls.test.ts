@@ -7,8 +7,9 @@ import tls from 'node:tls';
 import { ValueError } from '@tsyncio/core';
 import { type Future, type TaskLoop } from '@tsyncio/futures-tasks';
 import { createServer, createUnixServer } from '@tsyncio/server';
+import { AF_UNIX } from '@tsyncio/socket';
 import { leakAudit, quiet } from '@tsyncio/test-support';
-import { createConnection, type Transport } from '@tsyncio/transports-protocols';
+import { createConnection, createUnixConnection, type Transport } from '@tsyncio/transports-protocols';
 
 import { addressOf, eachBackend, Echo, inLoop, iterations, received } from './support/world.js';
 import { until } from '../../transports-protocols/test/support/until.js';
@@ -175,6 +176,35 @@ eachBackend(({ inLoop, dial }) => {
       ]);
       expect(events).toEqual([]);
       server.close();
+    }),
+  );
+
+  test(
+    'UNIX-07 over a Unix socket the certificate is verified by the name given, and the extra information is that of TCP',
+    inLoop(async ({ loop }) => {
+      const events: string[] = [];
+      const name = `\0tsyncio-tls-${process.pid}-${Math.random()}`;
+      const server = await createUnixServer(loop, () => new Echo(events), name, { ssl: serverSsl });
+      const connect = (client: Client, serverHostname: string) =>
+        createUnixConnection(loop, () => client, name, { ssl: clientSsl, serverHostname });
+      const wrong = new Client(loop, 'never');
+      await expect(connect(wrong, 'wrong.test')).rejects.toMatchObject({ code: 'ERR_TLS_CERT_ALTNAME_INVALID' });
+      expect(wrong.transport).toBeUndefined();
+      const client = new Client(loop, 'hello');
+      const [transport] = await connect(client, 'localhost');
+      await until(() => client.text === 'hello');
+      expect(transport.getExtraInfo('peercert')).toMatchObject({ subject: { CN: 'localhost' } });
+      expect(transport.getExtraInfo('cipher')).toEqual([expect.any(String), 'TLSv1.3', expect.any(Number)]);
+      expect(transport.getExtraInfo('sslObject')).toMatchObject({ version: 'TLSv1.3' });
+      expect(transport.getExtraInfo('sslcontext')).toBe(clientSsl);
+      expect(transport.getExtraInfo('compression', 'default')).toBe(null);
+      expect([transport.getExtraInfo('peername'), transport.getExtraInfo('sockname')]).toEqual([name, '']);
+      expect(transport.getExtraInfo('socket')!.family).toBe(AF_UNIX);
+      transport.close();
+      expect(await client.ended).toBe(null);
+      server.close();
+      await server.waitClosed();
+      expect(events).toEqual(['made', 'data 5', 'lost null']);
     }),
   );
 

@@ -4,10 +4,13 @@ import {
   connectAcceptedSocket,
   createDatagramEndpoint,
   type DatagramOptions,
+  startTls,
   TransportSocket,
 } from '@tsyncio/transports-protocols';
 
 import { eachBackend } from './support/backends.js';
+import { failure } from './support/failure.js';
+import { iterations } from './support/world.js';
 
 leakAudit();
 
@@ -38,16 +41,6 @@ eachBackend(({ inLoop, pair }) => {
   );
 
   test(
-    'NETARG-11 NETARG-12 neither address nor family, and reuseAddress, are ValueErrors',
-    inLoop(async ({ loop }) => {
-      await expect(createDatagramEndpoint(loop, factory, {})).rejects.toEqual(valueError);
-      await expect(
-        createDatagramEndpoint(loop, factory, { localAddr: ['127.0.0.1', 0], reuseAddress: true } as never),
-      ).rejects.toEqual(valueError);
-    }),
-  );
-
-  test(
     'DGRAM-07 an IP literal is not looked up, and the socket is one of datagrams and UDP',
     inLoop(async ({ loop }) => {
       Object.assign(loop, {
@@ -63,11 +56,28 @@ eachBackend(({ inLoop, pair }) => {
   );
 
   test(
-    'NETARG-14 a socket of datagrams was never accepted',
+    'NETARG-14 a socket of datagrams was never accepted; a timeout needs ssl; startTls needs a context and a stream',
     inLoop(async ({ loop }) => {
       using sock = new Socket(AF_INET, SOCK_DGRAM);
       await expect(connectAcceptedSocket(loop, factory, sock)).rejects.toEqual(valueError);
       expect(sock.closed).toBe(false);
+      const [ours, peer] = pair();
+      const timeout = { sslHandshakeTimeout: 1 };
+      await expect(connectAcceptedSocket(loop, factory, ours, timeout)).rejects.toEqual(valueError);
+      expect(ours.closed).toBe(false);
+      const [stream] = await connectAcceptedSocket(loop, factory, ours);
+      for (const context of [null, undefined, true, false, 7, 'context']) {
+        expect(await failure(startTls(loop, stream, {}, context as never))).toBeInstanceOf(TypeError);
+      }
+      const [datagrams] = await createDatagramEndpoint(loop, factory, { sock });
+      for (const transport of [null, {}, datagrams, sock]) {
+        expect(await failure(startTls(loop, transport as never, {}, { ca: '' }))).toBeInstanceOf(TypeError);
+      }
+      expect([stream.isClosing(), datagrams.isClosing()]).toEqual([false, false]);
+      stream.abort();
+      datagrams.abort();
+      await iterations(2);
+      peer.close();
     }),
   );
 
@@ -102,6 +112,19 @@ eachBackend(({ inLoop, pair }) => {
       expect(name in view).toBe(false);
     }
     expect(String(view)).toBe(`<TransportSocket fd=${socket.fileno()} family=1 type=1 proto=0>`);
+    socket.close();
+    peer.close();
+  });
+
+  test('TRSOCK-05 nothing can be set on the view, and it does not go into JSON', () => {
+    const [socket, peer] = pair();
+    const view = new TransportSocket(socket) as TransportSocket & Record<string, unknown>;
+    for (const name of ['fresh', 'fileno', 'family']) {
+      expect(() => (view[name] = 1)).toThrow(TypeError);
+    }
+    expect(view.fileno()).toBe(socket.fileno());
+    expect(() => JSON.stringify({ view })).toThrow(TypeError);
+    expect(structuredClone(view)).toEqual({}); // nothing of the socket
     socket.close();
     peer.close();
   });

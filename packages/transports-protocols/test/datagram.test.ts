@@ -187,7 +187,7 @@ eachBackend(({ inLoop, datagramSocket, datagramPair }) => {
         })(),
       ));
 
-    test('DGRAM-13 DGRAM-14 a regular file in the way is EADDRINUSE, a missing remote path ENOENT; only paths will do', () =>
+    test('DGRAM-13 DGRAM-14 NETARG-11 a regular file in the way is EADDRINUSE, a missing remote path ENOENT; only paths will do', () =>
       withFolder((path) =>
         inLoop(async ({ loop }) => {
           writeFileSync(path('file'), '');
@@ -215,7 +215,7 @@ eachBackend(({ inLoop, datagramSocket, datagramPair }) => {
     );
 
     test(
-      'DGRAM-03 without addresses the family is needed, and gives an unbound socket',
+      'DGRAM-03 NETARG-11 without addresses the family is needed, and gives an unbound socket',
       inLoop(async ({ loop }) => {
         expect(await failure(open(loop, {}))).toMatchObject({ name: 'ValueError' });
         const [transport, server, address] = await open(loop, LOCAL);
@@ -229,7 +229,7 @@ eachBackend(({ inLoop, datagramSocket, datagramPair }) => {
     );
 
     test(
-      'DGRAM-04 addresses are pairs',
+      'DGRAM-04 NETARG-11 addresses are pairs',
       inLoop(async ({ loop }) => {
         for (const localAddr of ['127.0.0.1', ['::1', 0, 0, 0], ['127.0.0.1'], 5]) {
           expect(await failure(open(loop, { localAddr: localAddr as never }))).toBeInstanceOf(TypeError);
@@ -238,7 +238,7 @@ eachBackend(({ inLoop, datagramSocket, datagramPair }) => {
     );
 
     test(
-      'DGRAM-05 local and remote must have a family in common',
+      'DGRAM-05 NETARG-11 local and remote must have a family in common',
       inLoop(async ({ loop }) => {
         const error = await failure(open(loop, { localAddr: ['127.0.0.1', 0], remoteAddr: ['::1', 1] }));
         expect(error).toMatchObject({ name: 'ValueError' });
@@ -258,7 +258,7 @@ eachBackend(({ inLoop, datagramSocket, datagramPair }) => {
     );
 
     test(
-      'DGRAM-08 reuseAddress: true is refused, and the option is never set',
+      'DGRAM-08 NETARG-12 reuseAddress: true is refused, and the option is never set',
       inLoop(async ({ loop }) => {
         const error = await failure(open(loop, { ...LOCAL, reuseAddress: true }));
         expect(error).toMatchObject({ name: 'ValueError', message: expect.stringContaining('reuseAddress') });
@@ -284,7 +284,7 @@ eachBackend(({ inLoop, datagramSocket, datagramPair }) => {
     );
 
     test(
-      'DGRAM-10 with allowBroadcast the socket is not connected, but sends to its remote address only',
+      'DGRAM-10 NETARG-12 with allowBroadcast the socket is not connected, but sends to its remote address only',
       inLoop(async ({ loop }) => {
         const [, server, address] = await open(loop, LOCAL);
         const [transport, client] = await open(loop, { remoteAddr: address, allowBroadcast: true });

@@ -16,6 +16,8 @@ import { createConnection, type ConnectionOptions } from '@tsyncio/transports-pr
 
 import { Recorder } from './support/recorder.js';
 import { eachBackend } from './support/backends.js';
+import { ca } from './support/certificates.js';
+import { until } from './support/until.js';
 import { iterations } from './support/world.js';
 import { failure } from './support/failure.js';
 
@@ -153,6 +155,23 @@ eachBackend(({ inLoop, listen, kernelTest }) => {
     );
   });
 
+  test(
+    'NETARG-05 CONN-09 an error that is no OSError ends it at once, and the socket is closed',
+    inLoop(async ({ loop }) => {
+      using listener = listen();
+      naming(loop, { host: [nobody(), addressOf(listener)] });
+      const sockets: Socket[] = [];
+      const odd = new RangeError('odd');
+      loop.backend.connect = function* (_loop, socket) {
+        sockets.push(socket);
+        yield;
+        throw odd;
+      };
+      expect(await failure(reached(loop, 'host', 1))).toBe(odd);
+      expect(sockets.map(({ closed }) => closed)).toEqual([true]);
+    }),
+  );
+
   describe('localAddr', () => {
     test(
       'CONN-17 binds before connecting; it may be a name',
@@ -199,6 +218,25 @@ eachBackend(({ inLoop, listen, kernelTest }) => {
       }),
     );
   });
+
+  test(
+    'HEB-15 CONN-05 only the connecting is raced: the handshake is with the one that won, and its failure is the end',
+    inLoop(async ({ loop }) => {
+      using silent = listen();
+      using other = listen();
+      naming(loop, { host: [addressOf(silent), addressOf(other)] });
+      const start = loop.time();
+      const options = { ssl: { ca }, serverHostname: 'localhost', happyEyeballsDelay: 0.01 };
+      const task = loop.createTask(() => createConnection(loop, () => new Recorder(loop), 'host', 1, options));
+      await until(() => loop.time() - start > 0.05); // five times the delay, in the middle of the handshake
+      expect(() => other.accept()).toThrow(expect.objectContaining({ code: 'EAGAIN' }));
+      const [peer] = silent.accept({ nonblocking: true });
+      peer.send(Buffer.from('this is no TLS, and long enough to be seen as such'));
+      expect((await failure(task)).message).toMatch(/wrong version number|ERR_SSL/);
+      expect(() => other.accept()).toThrow(expect.objectContaining({ code: 'EAGAIN' }));
+      peer.close();
+    }),
+  );
 
   describe('happy eyeballs', () => {
     /** A loop whose connects end as the test says: `answers` by host. */

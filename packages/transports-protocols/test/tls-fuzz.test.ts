@@ -10,6 +10,11 @@ import { converse, ends, End, free } from './support/memory-tls.js';
 
 leakAudit();
 
+/** `TSYNCIO_FUZZ=100` runs so many times as much. */
+const factor = Number(process.env['TSYNCIO_FUZZ'] ?? 1);
+const runs = (count: number): number => count * factor;
+jest.setTimeout(20_000 * factor);
+
 /** Everything that is done to hostile bytes here is done by the engine on OpenSSL, synchronously. */
 beforeEach(() => chooseEngine('best'));
 
@@ -55,7 +60,7 @@ test('random bytes in place of a handshake', () => {
       expect(end.isSecure).toBe(false);
       check(end);
     }),
-    { numRuns: 1500 },
+    { numRuns: runs(400) },
   );
 });
 
@@ -75,7 +80,7 @@ test('random records: a true header, any content', () => {
       expect(end.isSecure).toBe(false);
       check(end);
     }),
-    { numRuns: 1500 },
+    { numRuns: runs(400) },
   );
 });
 
@@ -119,7 +124,7 @@ test.each(['TLSv1.2', 'TLSv1.3'] as const)('%s: real flights, damaged anywhere',
         }
       },
     ),
-    { numRuns: 400 },
+    { numRuns: runs(100) },
   );
 });
 
@@ -161,7 +166,7 @@ test('data of any sizes, in pieces of any sizes', async () => {
         free(here, there);
       },
     ),
-    { numRuns: 60 },
+    { numRuns: runs(30) },
   );
 });
 
@@ -199,11 +204,11 @@ test('the hello of a client is taken apart without trust', () => {
       expect(typeof complete).toBe('boolean');
       if (serverName !== null) expect(serverName.length).toBeLessThan(bytes.length);
     }),
-    { numRuns: 3000 },
+    { numRuns: runs(1000) },
   );
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 600 }), (bytes) => void parseClientHello(bytes)),
-    { numRuns: 3000 },
+    { numRuns: runs(1000) },
   );
   // A hello in many records.
   const content = hello.subarray(5);
