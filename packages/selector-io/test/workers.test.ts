@@ -88,3 +88,77 @@ test('WAKE-02 another thread wakes a loop that sleeps in any selector, without a
   const lines = selectors.map(([name]) => `0\n${name} from the worker\n`).join('');
   expect({ stdout, stderr, status }).toEqual({ stdout: lines, stderr: '', status: 0 });
 }, 60_000);
+
+/** A worker with a loop that watches a descriptor, is called from the main thread, and calls it. */
+const companion = `
+  const { workerData, parentPort } = require('node:worker_threads');
+  const { connectLoop } = require('@tsyncio/core');
+  const { TaskLoop, sleep } = require('@tsyncio/futures-tasks');
+  const { EpollSelector, SelectorIo, addReader } = require('@tsyncio/selector-io');
+  const { socketpair } = require('@tsyncio/socket');
+  const loop = new TaskLoop({ backend: new SelectorIo(new EpollSelector()) });
+  const [a, b] = socketpair();
+  globalThis.keep = { loop, a, b };
+  addReader(loop, a, () => a.recv(10));
+  const door = loop.threadsafe.open({
+    add: async (x, y) => { b.send(Buffer.from('x')); await sleep(0.001); return x + y; },
+    end: async () => {
+      if (workerData.way === 'end') loop.stop();
+      if (workerData.way === 'exit') process.exit(7);
+      if (workerData.way === 'throw') setImmediate(() => { throw new Error('on purpose'); });
+      if (workerData.way === 'terminate') connectLoop(workerData.port).call('terminate', workerData.n);
+      await sleep(3600);
+    },
+  });
+  parentPort.postMessage(door, [door]);
+  void loop.runForever().then(() => loop.close());`;
+
+test('loops in workers end in any way, twenty times each, and the loop of the main thread goes on', async () => {
+  const text = `
+    const { Worker } = require('node:worker_threads');
+    const { connectLoop } = require('@tsyncio/core');
+    const { TaskLoop, sleep } = require('@tsyncio/futures-tasks');
+    const { EpollSelector, SelectorIo, addReader, removeReader } = require('@tsyncio/selector-io');
+    const { socketpair } = require('@tsyncio/socket');
+    const loop = new TaskLoop({ backend: new SelectorIo(new EpollSelector()) });
+    const workers = new Map();
+    let n = 0;
+    async function once(way) {
+      const id = n++;
+      const port = loop.threadsafe.open({ terminate: (id) => workers.get(id).terminate() });
+      const worker = new Worker(${JSON.stringify(companion)}, { eval: true, workerData: { way, n: id, port }, transferList: [port] });
+      workers.set(id, worker);
+      const exit = new Promise((resolve) => {
+        worker.on('error', (error) => { if (error.message !== 'on purpose') console.log(error); });
+        worker.on('exit', resolve);
+      });
+      const connection = connectLoop(await new Promise((resolve) => worker.once('message', resolve)));
+      const sum = await connection.run('add', id, 1).promise();
+      const pending = connection.run('end').promise().catch((error) => error.name);
+      return [way, await exit, sum === id + 1, await pending].join(' ');
+    }
+    async function main() {
+      const [a, b] = socketpair();
+      let echoes = 0;
+      addReader(loop, a, () => { a.recv(10); echoes++; b.send(Buffer.from('x')); });
+      b.send(Buffer.from('x'));
+      const ends = {};
+      for (let round = 0; round < 20; round++) {
+        const before = echoes;
+        for (const end of await Promise.all(['end', 'exit', 'throw', 'terminate'].map(once))) ends[end] = (ends[end] ?? 0) + 1;
+        if (echoes === before) console.log('stands still');
+        await sleep(0.001);
+      }
+      console.log(JSON.stringify(ends));
+      removeReader(loop, a);
+      a.close();
+      b.close();
+    }
+    loop.runUntilComplete(main).then(() => loop.close());`;
+  const options = { cwd: packages.folder, type: 'commonjs', timeout: 90 } as const;
+  const { stdout, stderr, status, signal } = await runProgram(text, options);
+  const ends = { 'end 0': 20, 'exit 7': 20, 'throw 1': 20, 'terminate 1': 20 };
+  const expected = Object.entries(ends).map(([end, times]) => [`${end} true RuntimeError`, times]);
+  expect({ stderr, status, signal }).toEqual({ stderr: '', status: 0, signal: null });
+  expect(JSON.parse(stdout)).toEqual(Object.fromEntries(expected));
+}, 120_000);
