@@ -85,16 +85,15 @@ export abstract class UringChannel extends Operation implements Channel, Reporte
 
   override completed(result: number, _flags: number): void {
     if (!this.wanted) return;
-    if (result >= 0) this.isDue(READ, this.fresh);
+    if (result >= 0) this.isDue(READ, this);
     else if (result !== -E.ECANCELED) return;
-    this.fresh = false;
     this.io.ring.touch(this);
   }
 
   /** The handle is to run. Called inside of a poll. */
-  isDue(due: number, fresh: boolean): void {
+  isDue(due: number, operation: Operation): void {
     this.due |= due;
-    if (!this.queued) this.io.reports.add(this, fresh);
+    if (!this.queued) this.io.reports.add(this, this.io.ring.isFresh(operation));
   }
 
   report(): void {
@@ -145,8 +144,7 @@ class WriteRequest extends PollRequest {
   }
 
   protected override ready(): void {
-    this.channel.isDue(WRITE, this.fresh);
-    this.fresh = false;
+    this.channel.isDue(WRITE, this);
   }
 }
 

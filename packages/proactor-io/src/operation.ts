@@ -14,8 +14,8 @@ export abstract class Operation {
   touched = false;
   /** Somebody waits for its completions. Written by the ring alone. */
   wanted = false;
-  /** Its pending request is the first since it was wanted. */
-  fresh = false;
+  /** The poll in which the first request since it was wanted was made; -1 while it is still to be made. Written by the ring alone. */
+  begun = -1;
 
   /** Brings what is pending in line with what is wanted. */
   abstract reconcile(): void;

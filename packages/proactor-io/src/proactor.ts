@@ -71,12 +71,11 @@ export class IoUringProactor implements Proactor {
   readonly buffers: BufferRing;
   /** Internal: the system calls of this thread. */
   readonly calls = systemCalls();
-  /** Internal: `memcpy`. */
-  readonly copy = ioUringCalls().copy;
   /** Internal: memory that receivers will own. */
   readonly blocks = new BlockPool(64 * 1024, 16 * 1024);
   readonly largeBlocks = new BlockPool(256 * 1024, 64 * 1024);
 
+  private readonly copy = ioUringCalls().copy;
   private readonly channels = new Map<number, UringChannel>();
   private readonly watches = new Map<number, Watch>();
   private ready: ReadySink | null = null;
@@ -312,6 +311,18 @@ export class IoUringProactor implements Proactor {
     const watch = this.watches.get(channel.fd);
     if (watch !== undefined) this.drop(watch);
     if (this.channels.get(channel.fd) === channel) this.channels.delete(channel.fd);
+  }
+
+  /** Copies what stands in a buffer of the kernel's, behind `before`, to memory that its receiver will own. Internal. */
+  keep(before: Buffer | null, from: number, length: number): Buffer {
+    const total = before === null ? length : before.length + length;
+    const blocks = total > this.blocks.room() ? this.largeBlocks : this.blocks;
+    blocks.room();
+    const to = blocks.address;
+    const piece = blocks.take(total);
+    if (before !== null) piece.set(before);
+    this.copy(to + total - length, from, length);
+    return piece;
   }
 
   private checkOpen(): void {

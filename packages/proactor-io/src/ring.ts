@@ -24,6 +24,8 @@ export class Ring {
   private turn: (() => void) | null = null;
   /** Operations that are wanted. */
   private wanted = 0;
+  /** Counts polls. */
+  private polls = 0;
 
   /** @throws OSError with `syscall` `io_uring_setup` and so on. */
   constructor() {
@@ -65,7 +67,7 @@ export class Ring {
   want(operation: Operation): void {
     if (operation.wanted) return;
     operation.wanted = true;
-    operation.fresh = true;
+    operation.begun = -1;
     this.wanted++;
     this.touch(operation);
   }
@@ -84,6 +86,11 @@ export class Ring {
     operation.touched = true;
     this.touched.push(operation);
     this.turn?.();
+  }
+
+  /** Whether the operation was asked for only in this poll, and is ready at once. */
+  isFresh(operation: Operation): boolean {
+    return operation.begun === this.polls;
   }
 
   // ---- Requests: only while reconciling, and when nothing of the operation is pending ---------------------------------------------
@@ -124,6 +131,7 @@ export class Ring {
 
   private begin(operation: Operation): void {
     this.makeRoom();
+    if (operation.begun < 0) operation.begun = this.polls;
     this.table.begin(operation);
   }
 
@@ -149,6 +157,7 @@ export class Ring {
   /** Reconciles, enters the kernel if there is any reason to, and gives completions to their operations. */
   advance(): void {
     const { uring, table } = this;
+    this.polls++;
     if (this.touched.length > 0) this.reconcile();
     for (let round = 0; round < ROUNDS; round++) {
       if (uring.pending()) this.enter();
@@ -185,6 +194,11 @@ export class Ring {
     // What was completed until now, nobody has counted.
     if (uring.pending() || uring.completions > 0) turn();
     else this.counter.arm(turn);
+  }
+
+  /** A poll request on an eventfd has completed: see `IoUring.renotify`. */
+  afterEventfd(): void {
+    this.uring.renotify(this.counter.fd);
   }
 
   disarm(): void {

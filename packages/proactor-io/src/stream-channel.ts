@@ -21,6 +21,9 @@ import { READ } from './readiness.js';
  */
 const LARGE_READ = 16 * 1024;
 
+/** Pieces are joined up to this size. */
+const JOINED_MAX = 32 * 1024;
+
 /** Nothing has ended the stream. */
 const OPEN = 1;
 
@@ -122,7 +125,7 @@ export class UringStreamChannel extends UringChannel implements StreamChannel {
       if (!this.wanted || (this.large && !this.polled)) this.io.ring.cancel(this);
     }
     if (!this.wanted) return;
-    if (this.first !== null || this.ending !== OPEN) this.isDue(READ, this.fresh);
+    if (this.first !== null || this.ending !== OPEN) this.isDue(READ, this);
     else if (this.slot < 0) this.request();
   }
 
@@ -143,23 +146,24 @@ export class UringStreamChannel extends UringChannel implements StreamChannel {
       buffers.give(flags, Math.max(result, 0));
     }
     if (this.fd < 0) return;
-    const { fresh } = this;
-    this.fresh = false;
     // Out of buffers, or cancelled: asked again if it is still wanted.
     if (result <= 0 && result !== -E.ENOBUFS && result !== -E.ECANCELED) this.ending = result;
-    if (this.wanted && (this.first !== null || this.ending !== OPEN)) this.isDue(READ, fresh);
+    if (this.wanted && (this.first !== null || this.ending !== OPEN)) this.isDue(READ, this);
     if ((flags & IORING_CQE_F_MORE) === 0 && this.wanted) this.io.ring.touch(this);
   }
 
   /** Copies what has arrived to memory that its receiver will own. */
   private keep(from: number, length: number): void {
     const { io } = this;
-    const blocks = length > io.blocks.room() ? io.largeBlocks : io.blocks;
-    blocks.room();
-    io.copy(blocks.address, from, length);
-    const piece = blocks.take(length);
-    if (this.first === null) this.first = piece;
-    else (this.arrived ??= []).push(piece);
+    const before = this.arrived === null ? this.first : null;
+    if (before !== null && before.length + length <= JOINED_MAX) {
+      // A message that went over the end of a buffer.
+      this.first = io.keep(before, from, length);
+    } else {
+      const piece = io.keep(null, from, length);
+      if (this.first === null) this.first = piece;
+      else (this.arrived ??= []).push(piece);
+    }
     this.burst += length;
     if (this.burst < LARGE_READ || this.large) return;
     this.large = true;

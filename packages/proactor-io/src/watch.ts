@@ -1,4 +1,6 @@
-import type { Handle } from '@tsyncio/core';
+import { readlinkSync } from 'node:fs';
+
+import { type Handle, hasBrand } from '@tsyncio/core';
 import { fileDescriptor, type FileDescriptorLike } from '@tsyncio/socket';
 import { POLLIN, POLLOUT } from '@tsyncio/socket/native';
 
@@ -29,8 +31,8 @@ export class Interest extends PollRequest {
 
   protected override ready(): void {
     this.watch.due |= this.direction;
-    this.io.reports.add(this.watch, this.fresh);
-    this.fresh = false;
+    if (this.watch.isEventfd) this.ring.afterEventfd();
+    this.io.reports.add(this.watch, this.ring.isFresh(this));
   }
 }
 
@@ -41,6 +43,8 @@ export class Watch implements Reporter {
   /** The directions that were found ready. */
   due = 0;
   listed = false;
+  /** It needs special care. */
+  readonly isEventfd: boolean;
 
   /**
    * @param fd - The descriptor.
@@ -50,7 +54,10 @@ export class Watch implements Reporter {
     private readonly io: IoUringProactor,
     readonly fd: number,
     readonly file: FileDescriptorLike,
-  ) {}
+  ) {
+    // A socket is none; anything else may be.
+    this.isEventfd = !hasBrand(file, 'Socket') && kindOf(fd) === 'anon_inode:[eventfd]';
+  }
 
   /** The reader first. */
   report(): void {
@@ -85,5 +92,14 @@ export class Watch implements Reporter {
     this.writer?.end();
     this.reader = null;
     this.writer = null;
+  }
+}
+
+/** What the kernel calls the open file: `socket:[123]`, `anon_inode:[eventfd]`, a path. */
+function kindOf(fd: number): string {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`);
+  } catch {
+    return ''; // without /proc nobody knows
   }
 }

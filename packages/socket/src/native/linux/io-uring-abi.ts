@@ -27,6 +27,7 @@ export const IORING_SQ_TASKRUN = 1 << 2;
 export const IORING_CQ_EVENTFD_DISABLED = 1 << 0;
 
 export const IORING_REGISTER_EVENTFD = 4;
+export const IORING_UNREGISTER_EVENTFD = 5;
 export const IORING_REGISTER_PBUF_RING = 22;
 export const IORING_UNREGISTER_PBUF_RING = 23;
 export const IORING_REGISTER_SYNC_CANCEL = 24;

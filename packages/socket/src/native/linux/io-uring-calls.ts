@@ -7,7 +7,7 @@ export interface IoUringCalls {
   /** @param parameters - A `struct io_uring_params`. @returns the ring's descriptor, close-on-exec. */
   setup(entries: number, parameters: Int32Array): number;
   enter(ring: number, toSubmit: number, minComplete: number, flags: number): number;
-  register(ring: number, operation: number, argument: Int32Array, count: number): number;
+  register(ring: number, operation: number, argument: Int32Array | null, count: number): number;
   /** Memory of a descriptor, or with -1 fresh and zeroed. @returns its address. */
   map(fd: number, length: number, offset: number): number;
   unmap(address: number, length: number): number;
@@ -40,7 +40,7 @@ function declare(): IoUringCalls {
     n: number,
     ring: number,
     operation: number,
-    argument: Int32Array,
+    argument: Int32Array | null,
     count: number,
   ) => number;
   const mmap = func('mmap', 'int64_t', 'uintptr_t', 'size_t', 'int', 'int', 'int', 'int64_t') as (

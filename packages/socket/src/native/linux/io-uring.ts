@@ -31,6 +31,7 @@ const FLAG_SETS: readonly number[] = [
 ];
 
 const EINVAL = 22;
+
 const HIGH = 2 ** 32;
 
 /**
@@ -234,6 +235,15 @@ export class IoUring {
     const argument = new Int32Array(1);
     argument[0] = eventfd;
     return this.calls.register(this.fd, abi.IORING_REGISTER_EVENTFD, argument, 1);
+  }
+
+  /**
+   * As {@link notify}, in place of an earlier one. Linux 6.12 to 6.18 need that after a poll request on another eventfd has completed: the
+   * kernel must not signal one eventfd while it signals another, does it a little later, and does so only once for each registration.
+   */
+  renotify(eventfd: number): number {
+    const failed = this.calls.register(this.fd, abi.IORING_UNREGISTER_EVENTFD, null, 0);
+    return failed < 0 ? failed : this.notify(eventfd);
   }
 
   /** Whether the eventfd is told of completions; while we look ourselves, it need not be. */
