@@ -353,7 +353,7 @@ eachSelector((makeLoop) => {
       expect(readdirSync('/proc/self/fd').length).toBeGreaterThan(before);
       other.close();
       expect(readdirSync('/proc/self/fd').length).toBe(before);
-      expect(selector.getMap()).toBeNull();
+      if (other.backend instanceof SelectorIo) expect(selector.getMap()).toBeNull();
       other.close();
     });
 
@@ -364,7 +364,8 @@ eachSelector((makeLoop) => {
         addWriter(loop, a, () => undefined);
         expect(removeReader(loop, a) && removeWriter(loop, a)).toBe(true);
       }
-      expect(loop.backend.selector.getMap()!.size).toBe(0);
+      expect(loop.backend.active).toBe(false);
+      if (loop.backend instanceof SelectorIo) expect(loop.backend.selector.getMap()!.size).toBe(0);
       a.close();
       b.close();
     });

@@ -167,7 +167,7 @@ eachSelector((makeLoop) => {
 });
 
 /** At most this many descriptors for the child; Node itself needs about 25. */
-const LIMIT = 64;
+const LIMIT = 128;
 
 const program = `
   import { TaskLoop, sleep } from '@tsyncio/futures-tasks';

@@ -1,4 +1,5 @@
 import { TaskLoop } from '@tsyncio/futures-tasks';
+import { IoUringProactor, probeIoUring } from '../../../proactor-io/src/index.js';
 import { EpollSelector, PollSelector, type Selector, SelectorIo, SelectSelector } from '@tsyncio/selector-io';
 
 /** Makes a loop over a fresh selector. */
@@ -11,9 +12,13 @@ export const selectors: readonly (readonly [name: string, make: () => Selector])
   ['SelectSelector', () => new SelectSelector()],
 ];
 
-/** The tests that `body` declares, in a block for each selector. */
+/** The tests that `body` declares, in a block for each selector, and one for io_uring: it has every port, and no selector. */
 export function eachSelector(body: (makeLoop: MakeLoop, name: string) => void): void {
   for (const [name, make] of selectors) {
     describe(name, () => body(() => new TaskLoop({ backend: new SelectorIo(make()) }), name));
+  }
+  if (probeIoUring().available) {
+    const make = () => new TaskLoop({ backend: new IoUringProactor() }) as unknown as TaskLoop<SelectorIo>;
+    describe('IoUringProactor', () => body(make, 'IoUringProactor'));
   }
 }

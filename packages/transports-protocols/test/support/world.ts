@@ -1,5 +1,6 @@
 import type { Clock, ExceptionContext } from '@tsyncio/core';
 import { sleep, TaskLoop } from '@tsyncio/futures-tasks';
+import { IoUringProactor, probeIoUring } from '@tsyncio/proactor-io';
 import { EpollSelector, PollSelector, type Selector, SelectorIo, SelectSelector } from '@tsyncio/selector-io';
 import {
   type AddressLike,
@@ -46,7 +47,13 @@ export const selectors: readonly (readonly [name: string, make: MakeLoop])[] = [
   ['EpollSelector', over(() => new EpollSelector())],
   ['PollSelector', over(() => new PollSelector())],
   ['SelectSelector', over(() => new SelectSelector())],
+  // Has every port that a selector has, and no selector.
+  ...(probeIoUring().available ? ([['IoUringProactor', overProactor]] satisfies [string, MakeLoop][]) : []),
 ];
+
+function overProactor(options: { clock?: Clock } = {}): TaskLoop<SelectorIo> {
+  return new TaskLoop({ ...options, backend: new IoUringProactor() }) as unknown as TaskLoop<SelectorIo>;
+}
 
 function over(makeSelector: () => Selector): MakeLoop {
   return (options = {}) => new TaskLoop({ ...options, backend: new SelectorIo(makeSelector()) });
