@@ -1,6 +1,6 @@
 // Measures tsyncio beside its peers in one run and prints the ratios:
 //   npm run bench                                   # everything; the tables go to tooling/bench/results as well
-//   npm run bench -- --suite echo                   # one suite, or several with commas: micro, echo, matrix, descriptors
+//   npm run bench -- --suite echo                   # one suite, or several with commas: those of `suites` below
 //   npm run bench -- --only switch,gather           # scenarios whose name contains one of these; nothing is stored
 //   npm run bench -- --rounds 5 --scale 0.5         # more or fewer rounds, more or less work in each
 //   npm run bench -- --quick                        # one short round, for trying; nothing is stored
@@ -16,16 +16,18 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import * as descriptors from './descriptors/suite.mjs';
 import * as echo from './echo/suite.mjs';
+import * as executors from './executors/suite.mjs';
 import * as matrix from './matrix/suite.mjs';
 import * as micro from './micro/suite.mjs';
 import { findPeers } from './peers.mjs';
 import { store } from './report.mjs';
 import { measureSuite } from './suite.mjs';
+import * as threads from './threads/suite.mjs';
 import { compile, pinning } from './tools.mjs';
 
 const { values: options } = parseArgs({
   options: {
-    suite: { type: 'string', default: 'micro,echo,matrix,descriptors' },
+    suite: { type: 'string', default: 'micro,echo,matrix,descriptors,executors,threads' },
     only: { type: 'string', default: '' },
     rounds: { type: 'string', default: '5' },
     scale: { type: 'string', default: '1' },
@@ -34,7 +36,7 @@ const { values: options } = parseArgs({
     'no-build': { type: 'boolean', default: false },
   },
 });
-const suites = { micro, echo, matrix, descriptors };
+const suites = { micro, echo, matrix, descriptors, executors, threads };
 const names = options.suite.split(',');
 for (const name of names) {
   if (!(name in suites)) throw new Error(`--suite: there is no ${name}, but ${Object.keys(suites).join(', ')}`);
