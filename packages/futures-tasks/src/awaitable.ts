@@ -83,4 +83,10 @@ export interface WaitScope extends WaitOwner {
   readonly outerScope: WaitScope | null;
   /** Aborted when the operation is asked to cancel. */
   readonly signal: AbortSignal;
+  /** How often it has cancelled the code inside of its own accord, less what was taken back. */
+  interruptions(): number;
+  /** Takes one of them back: the code inside has caught the error and goes on. */
+  takeBackInterruption(): void;
+  /** The error is thrown once more, at the next wait inside. */
+  interruptAgain(): void;
 }

@@ -1,5 +1,5 @@
 import { brand, CancelledError, ValueError } from '@tsyncio/core';
-import type { Waiter } from './awaitable.js';
+import { watchChild } from './child-done.js';
 import { isCoroutine, isForeignPromise, type Awaitable } from './coroutine.js';
 import { currentFactory, type FutureFactory } from './current-factory.js';
 import { ensureFuture } from './ensure-future.js';
@@ -61,34 +61,6 @@ class GatheringFuture<T> extends Future<T> {
 void Object.defineProperty(GatheringFuture, 'name', { value: '_GatheringFuture' });
 
 /**
- * Tells of the end of one child. A job of its own: a handle would hold an async context for each child, and no code of a user is called.
- */
-class ChildDone implements Waiter {
-  readonly source = null;
-
-  constructor(
-    private readonly child: Future<unknown>,
-    private readonly childDone: (child: Future<unknown>) => void,
-  ) {}
-
-  run(): void {
-    this.childDone(this.child);
-  }
-
-  awaitingTask(): null {
-    return null;
-  }
-
-  cancelRequested(): boolean {
-    return false;
-  }
-
-  cancelTaken(): void {}
-
-  cancelDelivered(): void {}
-}
-
-/**
  * Runs awaitables concurrently and gathers their results in order. asyncio: `gather`.
  *
  * Coroutines become tasks at the call. The first error is passed on at once, the other children go on. Cancelling the future cancels
@@ -142,6 +114,7 @@ export function gather(...args: (Awaitable | GatherOptions)[]): Future<unknown[]
     else outer.setResult(results);
   };
 
+  const parent = (): object | null => outer;
   for (const awaitable of awaitables) {
     let child = known.get(awaitable);
     if (child === undefined) {
@@ -149,9 +122,7 @@ export function gather(...args: (Awaitable | GatherOptions)[]): Future<unknown[]
       loop ??= child.getLoop() as FutureFactory;
       if (child.getLoop() !== loop) throw new ValueError('gather: futures are tied to different event loops');
       known.set(awaitable, child);
-      // A future of another implementation, or one that is done, is asked the usual way.
-      if (child.done() || !(child instanceof Future)) child.addDoneCallback(childDone);
-      else child.addWaiter(new ChildDone(child, childDone));
+      watchChild(child, childDone, parent);
     }
     children.push(child);
   }

@@ -96,6 +96,24 @@ export class Operation<T = unknown> implements LoopAwaitable<T>, StepOwner, Wait
     if (!this.cancelInside()) this.mustCancel = true;
   }
 
+  /** Internal: a cancellation of its own that has not been thrown is not thrown any more. */
+  protected dropCancel(): void {
+    this.mustCancel = false;
+  }
+
+  /** Internal: see {@link WaitScope}. */
+  interruptions(): number {
+    return 0;
+  }
+
+  /** Internal: see {@link WaitScope}. */
+  takeBackInterruption(): void {}
+
+  /** Internal: see {@link WaitScope}. */
+  interruptAgain(): void {
+    this.mustCancel = true;
+  }
+
   then<A = T, B = never>(
     onFulfilled?: ((value: T) => A | PromiseLike<A>) | null,
     onRejected?: RejectionHandler<B> | null,

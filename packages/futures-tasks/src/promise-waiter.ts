@@ -19,9 +19,19 @@ function isResolvingFunction(fn: unknown): fn is Settle {
 /** The innermost operation that runs this code within its task, and has not ended. */
 export function liveScope(store: AsyncStore): WaitScope | null {
   // A store made by an older copy of core has no scope.
-  let scope = (store.scope ?? null) as WaitScope | null;
+  return firstLive((store.scope ?? null) as WaitScope | null);
+}
+
+function firstLive(scope: WaitScope | null): WaitScope | null {
   while (scope?.done() === true) scope = scope.outerScope;
   return scope;
+}
+
+/** The operations that run this code within `task`, and have not ended, from the inside out. */
+export function* liveScopes(task: object): Generator<WaitScope, void> {
+  const store = threadState.storage.getStore();
+  if (store?.task !== task) return;
+  for (let scope = liveScope(store); scope !== null; scope = firstLive(scope.outerScope)) yield scope;
 }
 
 /** Whose wait an `await` here is: that of an operation that runs this code, or of the task, if they are alive. */

@@ -15,3 +15,11 @@ export class QueueFull extends Error {
     Object.defineProperty(this.prototype, 'name', { value: 'QueueFull', writable: true, configurable: true });
   }
 }
+
+/** `put` on a queue that was shut down, or `get` on one that is empty as well. asyncio: `asyncio.QueueShutDown`, since 3.13. */
+export class QueueShutDown extends Error {
+  static {
+    brand(this.prototype, 'QueueShutDown');
+    Object.defineProperty(this.prototype, 'name', { value: 'QueueShutDown', writable: true, configurable: true });
+  }
+}

@@ -3,7 +3,7 @@ import { Event } from './event.js';
 import type { ItemStore } from './item-store.js';
 import { failedNow, LoopBound } from './loop-bound.js';
 import { finishedOperation, operation, type Operation } from './operation.js';
-import { QueueEmpty, QueueFull } from './queue-errors.js';
+import { QueueEmpty, QueueFull, QueueShutDown } from './queue-errors.js';
 import { Ring } from './ring.js';
 import type { CoroutineGenerator } from './stepper.js';
 import { WaitingLine } from './waiting-line.js';
@@ -29,6 +29,7 @@ export class Queue<T = unknown> extends LoopBound {
   private readonly getters = new WaitingLine();
   private readonly putters = new WaitingLine();
   private unfinished = 0;
+  private isShutDown = false;
   /** Set while nothing is unfinished; made by the first who waits for that. */
   private finished: Event | null = null;
 
@@ -70,12 +71,12 @@ export class Queue<T = unknown> extends LoopBound {
   /**
    * Stores an item, after waiting for room if there is none. asyncio: `Queue.put`.
    *
-   * @throws Through the operation: CancelledError (the item is not stored then); RuntimeError if it must wait in another loop than others
-   *   before, or there is none; what {@link putNowait} throws.
+   * @throws Through the operation: QueueShutDown after {@link shutdown}; CancelledError (the item is not stored then); RuntimeError if it must
+   *   wait in another loop than others before, or there is none; what {@link putNowait} throws.
    */
   put(item: T): Operation<void> {
     try {
-      if (this.full()) return operation(this.loopToWaitIn(), this.putAfterWait(item));
+      if (this.full() && !this.isShutDown) return operation(this.loopToWaitIn(), this.putAfterWait(item));
       return finishedOperation(null, this.putNowait(item));
     } catch (error) {
       return failedNow(error);
@@ -85,9 +86,10 @@ export class Queue<T = unknown> extends LoopBound {
   /**
    * Stores an item. asyncio: `Queue.put_nowait`.
    *
-   * @throws QueueFull if there is no room. PriorityQueue: the error of a comparison. Nothing changes then.
+   * @throws QueueFull if there is no room. QueueShutDown after {@link shutdown}. PriorityQueue: the error of a comparison. Nothing changes then.
    */
   putNowait(item: T): void {
+    if (this.isShutDown) throw new QueueShutDown();
     if (this.full()) throw new QueueFull();
     this.items.push(item);
     this.unfinished++;
@@ -98,12 +100,12 @@ export class Queue<T = unknown> extends LoopBound {
   /**
    * Takes the next item, after waiting for one if there is none. asyncio: `Queue.get`.
    *
-   * @throws Through the operation: CancelledError (no item is taken then); RuntimeError if it must wait in another loop than others
-   *   before, or there is none.
+   * @throws Through the operation: QueueShutDown after {@link shutdown}, once there is no item left; CancelledError (no item is taken then);
+   *   RuntimeError if it must wait in another loop than others before, or there is none.
    */
   get(): Operation<T> {
     try {
-      if (this.empty()) return operation(this.loopToWaitIn(), this.getAfterWait());
+      if (this.empty() && !this.isShutDown) return operation(this.loopToWaitIn(), this.getAfterWait());
       return finishedOperation(null, this.getNowait());
     } catch (error) {
       return failedNow(error);
@@ -113,10 +115,10 @@ export class Queue<T = unknown> extends LoopBound {
   /**
    * Takes the next item. asyncio: `Queue.get_nowait`.
    *
-   * @throws QueueEmpty if there is none.
+   * @throws QueueEmpty if there is none; QueueShutDown if that is for ever.
    */
   getNowait(): T {
-    if (this.empty()) throw new QueueEmpty();
+    if (this.empty()) throw this.isShutDown ? new QueueShutDown() : new QueueEmpty();
     const item = this.items.take();
     this.putters.wakeAndRemoveFirst();
     return item;
@@ -147,8 +149,26 @@ export class Queue<T = unknown> extends LoopBound {
     }
   }
 
+  /**
+   * Ends the queue: nothing can be put any more, and once it is empty nothing can be got; those who wait learn it at once. asyncio:
+   * `Queue.shutdown`, since 3.13. A second call may still be the immediate one.
+   *
+   * @param immediate - Drop the items that are left, and count them as done for {@link join}.
+   */
+  shutdown(immediate = false): void {
+    this.isShutDown = true;
+    if (immediate) {
+      while (!this.empty()) {
+        this.items.take();
+        if (this.unfinished > 0) this.unfinished--;
+      }
+      if (this.unfinished === 0) this.finished?.set();
+    }
+    for (const line of [this.getters, this.putters]) while (line.length > 0) line.wakeAndRemoveFirst();
+  }
+
   private *putAfterWait(item: T): CoroutineGenerator<void> {
-    while (this.full()) yield* this.waitInLine(this.putters, () => !this.full());
+    while (this.full() && !this.isShutDown) yield* this.waitInLine(this.putters, () => !this.full());
     try {
       this.putNowait(item);
     } catch (error) {
@@ -158,7 +178,7 @@ export class Queue<T = unknown> extends LoopBound {
   }
 
   private *getAfterWait(): CoroutineGenerator<T> {
-    while (this.empty()) yield* this.waitInLine(this.getters, () => !this.empty());
+    while (this.empty() && !this.isShutDown) yield* this.waitInLine(this.getters, () => !this.empty());
     try {
       return this.getNowait();
     } catch (error) {
@@ -192,6 +212,7 @@ export class Queue<T = unknown> extends LoopBound {
     if (this.getters.length > 0) parts.push(`_getters[${this.getters.length}]`);
     if (this.putters.length > 0) parts.push(`_putters[${this.putters.length}]`);
     if (this.unfinished > 0) parts.push(`tasks=${this.unfinished}`);
+    if (this.isShutDown) parts.push('shutdown');
     return parts.join(' ');
   }
 }

@@ -20,7 +20,7 @@ import { checkCoroutine, coroutineName, isGenerator, type Coroutine } from './co
 import { CancelSignal } from './cancel-signal.js';
 import { Future } from './future.js';
 import { addTask, removeTask, type ListedTask } from './introspection.js';
-import { liveScope, misuse } from './promise-waiter.js';
+import { liveScope, liveScopes, misuse } from './promise-waiter.js';
 import { cancelAll, listOf, withoutWait, withWait, type Waits } from './waits.js';
 import { Stepper, type CoroutineGenerator, type StepOwner } from './stepper.js';
 
@@ -171,9 +171,14 @@ export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwn
     return this.cancelSignal?.asking === true;
   }
 
-  /** How often it was asked to cancel, less the calls of {@link uncancel}. asyncio: `Task.cancelling`, since 3.11. */
+  /**
+   * How often it was asked to cancel, less the calls of {@link uncancel}. Asked by the task's own code, a `timeout` or `TaskGroup` which has
+   * cancelled that code counts too. asyncio: `Task.cancelling`, since 3.11.
+   */
   cancelling(): number {
-    return this.cancelSignal?.requests ?? 0;
+    let count = this.cancelSignal?.requests ?? 0;
+    for (const scope of liveScopes(this)) count += scope.interruptions();
+    return count;
   }
 
   /**
@@ -183,11 +188,34 @@ export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwn
    */
   uncancel(): number {
     const signal = this.cancelSignal;
-    if (signal === null || signal.requests === 0) return 0;
-    signal.requests--;
-    if (signal.requests === 0) this.mustCancel = false;
-    for (const { source } of listOf(this.waits)) source?.withdrawCancel();
-    return signal.requests;
+    if (signal !== null && signal.requests > 0) {
+      signal.requests--;
+      if (signal.requests === 0) this.mustCancel = false;
+      for (const { source } of listOf(this.waits)) source?.withdrawCancel();
+    } else {
+      for (const scope of liveScopes(this)) {
+        if (scope.interruptions() === 0) continue;
+        scope.takeBackInterruption();
+        break;
+      }
+    }
+    return this.cancelling();
+  }
+
+  /** Internal: if somebody has asked it to cancel, the error is thrown at the next wait of the code that calls this, once more. */
+  cancelAgain(): void {
+    const signal = this.cancelSignal;
+    if (signal !== null && signal.requests > 0) {
+      signal.requests--;
+      signal.request();
+      this.mustCancel = true;
+      return;
+    }
+    for (const scope of liveScopes(this)) {
+      if (scope.interruptions() === 0) continue;
+      scope.interruptAgain();
+      return;
+    }
   }
 
   /**

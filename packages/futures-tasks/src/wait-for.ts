@@ -1,4 +1,5 @@
 import { hasBrand, isCancelled, repr, TimeoutError } from '@tsyncio/core';
+import { checkSignal } from './abort-listeners.js';
 import { isCoroutine, isForeignPromise, type Awaitable, type Coroutine } from './coroutine.js';
 import { runningFactory, type FutureFactory } from './current-factory.js';
 import { ensureFuture } from './ensure-future.js';
@@ -6,8 +7,8 @@ import { isFuture, type Future } from './future.js';
 import { runInside } from './inside.js';
 import { checkTimeout } from './member-set.js';
 import { failedOperation, Operation } from './operation.js';
-import { liveOwner } from './promise-waiter.js';
 import type { CoroutineGenerator } from './stepper.js';
+import { TimedOperation, type AbortOptions } from './timeout.js';
 
 /**
  * Waits for one awaitable, but not longer than `timeout`. asyncio: `wait_for`, as in CPython 3.12 and later.
@@ -20,6 +21,8 @@ import type { CoroutineGenerator } from './stepper.js';
  *
  * @param awaitable - A coroutine, future, task, operation or promise.
  * @param timeout - Seconds; null for no limit.
+ * @param options - `signal`: when it is aborted, the awaitable is cancelled as well, and the wait fails with the signal's `reason`. It leaves no
+ *   listener behind. This is how to wait for anything of the loop until a signal is aborted: `waitFor(queue.get(), null, { signal })`.
  * @throws Through the operation: TimeoutError, its cause the CancelledError; the error of the awaitable; CancelledError if the task or the
  *   awaitable was cancelled by somebody else; TypeError and ValueError for arguments; RuntimeError if no loop is running.
  *
@@ -27,73 +30,38 @@ import type { CoroutineGenerator } from './stepper.js';
  * const response = await waitFor(() => fetch(url, { signal: currentTask()!.signal }), 5);
  * const item = await waitFor(queue.get(), 0.5);
  */
-export function waitFor<T>(awaitable: Awaitable<T>, timeout?: number | null): Operation<T> {
+export function waitFor<T>(awaitable: Awaitable<T>, timeout?: number | null, options: AbortOptions = {}): Operation<T> {
   let loop: FutureFactory | null = null;
   try {
     loop = runningFactory();
     const limit = checkTimeout('waitFor', timeout);
     checkAwaitable(awaitable);
+    const { signal } = options;
+    checkSignal('waitFor', signal);
+    if (signal?.aborted === true) return abortedOperation(loop, awaitable, signal);
     if (limit !== null && limit <= 0) return new Operation<T>(loop).begin(waitNoLonger(loop, awaitable), {});
-    return new TimedOperation<T>(loop).beginWith(awaitable, limit);
+    const context = !hasBrand(awaitable, 'Future') && isCoroutine(awaitable);
+    const body = context
+      ? runInside('waitFor', awaitable as Coroutine<T>)
+      : waitInside(ensureWaitable(awaitable, loop));
+    if (limit === null && signal === undefined) return new Operation<T>(loop).begin(body, { context });
+    const when = limit === null ? null : loop.time() + limit;
+    const message = `waitFor: not done within ${limit} s`;
+    return new TimedOperation<T>(loop).run(() => body, when, signal, { context, message });
   } catch (error) {
     return failedOperation(loop, error);
   }
 }
 
+/** Too late: what has not begun does not begin, and what has is cancelled. */
+function abortedOperation<T>(loop: FutureFactory, awaitable: Awaitable<T>, signal: AbortSignal): Operation<T> {
+  if (isFuture(awaitable) || hasBrand(awaitable, 'Operation')) (awaitable as Future<T> | Operation<T>).cancel();
+  return failedOperation(loop, signal.reason);
+}
+
 function checkAwaitable(value: unknown): void {
   if (isFuture(value) || hasBrand(value, 'Operation') || isCoroutine(value) || isForeignPromise(value)) return;
   throw new TypeError(`waitFor: an awaitable was expected, got ${repr(value)}`);
-}
-
-/** Waits with a deadline. It tells requests to cancel from its own, which is what `uncancel` is for in CPython. */
-class TimedOperation<T> extends Operation<T> {
-  private expired = false;
-  /** Requests to cancel that came from outside since the operation began. */
-  private requests = 0;
-
-  beginWith(awaitable: Awaitable<T>, limit: number | null): this {
-    const loop = this.scheduler as FutureFactory;
-    const isUserCode = !hasBrand(awaitable, 'Future') && isCoroutine(awaitable);
-    const body = isUserCode ? runInside(awaitable as Coroutine<T>) : waitInside(ensureWaitable(awaitable, loop));
-    // One that was made before is delivered at the first wait, and does not count.
-    if (cancelIsDue()) this.requests--;
-    return this.begin(limit === null ? body : this.before(limit, body), { context: isUserCode });
-  }
-
-  private *before(limit: number, body: CoroutineGenerator<T>): CoroutineGenerator<T> {
-    const loop = this.scheduler;
-    const now = loop.time();
-    const deadline = now + limit;
-    const expire = (): void => this.expire();
-    const timer = deadline <= now ? loop.callSoon(expire) : loop.callAt(deadline, expire);
-    try {
-      return yield* body;
-    } catch (error) {
-      if (!this.expired || this.requests > 0 || !isCancelled(error)) throw error;
-      throw new TimeoutError(`waitFor: not done within ${limit} s`, { cause: error });
-    } finally {
-      timer.cancel();
-    }
-  }
-
-  override requestCancel(): boolean {
-    this.requests++;
-    return super.requestCancel();
-  }
-
-  override withdrawCancel(): void {
-    this.requests--;
-    super.withdrawCancel();
-  }
-
-  private expire(): void {
-    this.expired = true;
-    this.interrupt();
-  }
-}
-
-function cancelIsDue(): boolean {
-  return liveOwner()?.cancelRequested() === true;
 }
 
 function ensureWaitable<T>(awaitable: Awaitable<T>, loop: FutureFactory): Future<T> | Operation<T> {
