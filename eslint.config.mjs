@@ -59,7 +59,7 @@ const restrictedProperties = [
 ];
 
 export default defineConfig(
-  { ignores: ['**/dist/', '**/node_modules/', '**/coverage/', '**/.turbo/', '**/fixtures/'] },
+  { ignores: ['**/dist/', '**/node_modules/', '**/coverage/', '**/.turbo/', '**/fixtures/', 'site/'] },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   js.configs.recommended,
   {

@@ -1,4 +1,4 @@
-// The entry point of `npm start`, `npm test` and `npm run check`. It needs nothing but Node and npm: a fresh clone is set up on
+// The entry point of `npm start`, `npm test`, `npm run check` and `npm run docs`. It needs nothing but Node and npm: a fresh clone is set up on
 // the way, and a second run finds everything in place.
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -27,7 +27,7 @@ const checks = ['build', 'typecheck', 'lint', 'publint', 'attw'];
 const rootChecks = ['//#lint:root', '//#format:check', '//#depcruise', '//#knip', '//#size'];
 
 const args = process.argv.slice(3);
-const commands = { start, test, check, report };
+const commands = { start, test, check, docs, report };
 const command = commands[process.argv[2] ?? ''];
 if (command === undefined) {
   console.error(`usage: node tooling/run/run.mjs ${Object.keys(commands).join(' | ')}`);
@@ -84,6 +84,12 @@ function check() {
   );
   add(total, jest('smoke', '--config', at('tooling', 'smoke', 'jest.config.mjs')));
   finish('check', total);
+}
+
+/** Makes the site of the documentation, into site/. */
+function docs() {
+  bootstrap();
+  process.exitCode = run(process.execPath, at('tooling', 'docs', 'site.mjs'), ...args);
 }
 
 /** Runs tasks of turbo and counts them by the summary that turbo leaves. */
