@@ -1,18 +1,25 @@
 import type { HandleOwner } from '@tsyncio/core';
-import type { AddressLike, DatagramChannel, DatagramSink, Socket } from '@tsyncio/socket';
+import {
+  type AddressLike,
+  type DatagramChannel,
+  DatagramInbox,
+  type DatagramSink,
+  type InboxChannel,
+  type Socket,
+} from '@tsyncio/socket';
 import { systemError, WOULD_BLOCK } from '@tsyncio/socket/native';
 
 import { UringChannel } from './channel.js';
 import type { IoUringProactor } from './proactor.js';
+import { READ } from './readiness.js';
 
-/** The longest datagram that is received whole, as in asyncio. (UDP ends at 64 KiB, Unix sockets at the size of their buffers.) */
-const DATAGRAM_MAX = 256 * 1024;
+/**
+ * A non-blocking datagram socket. A request tells when there are datagrams; one call takes many of them. (A receiving request that goes on
+ * costs a completion and a copy for each, and a call for many is as cheap.)
+ */
+export class UringDatagramChannel extends UringChannel implements DatagramChannel, InboxChannel {
+  private readonly inbox: DatagramInbox;
 
-/** Where datagrams land before they are copied to memory of their own size. Used between two lines of code: one for the thread. */
-let landing: Buffer | null = null;
-
-/** A non-blocking datagram socket. */
-export class UringDatagramChannel extends UringChannel implements DatagramChannel {
   constructor(
     io: IoUringProactor,
     socket: Socket,
@@ -20,6 +27,7 @@ export class UringDatagramChannel extends UringChannel implements DatagramChanne
     loop: HandleOwner,
   ) {
     super(io, socket, sink, loop);
+    this.inbox = new DatagramInbox(this, sink);
   }
 
   encode(address: AddressLike): Uint8Array {
@@ -34,15 +42,28 @@ export class UringDatagramChannel extends UringChannel implements DatagramChanne
     throw systemError(n, address === null ? 'send' : 'sendto');
   }
 
+  get isReading(): boolean {
+    return this.wanted;
+  }
+
+  receiveAgain(): void {
+    if (this.wanted) this.io.ring.touch(this);
+  }
+
+  override reconcile(): void {
+    if (this.wanted && !this.inbox.isEmpty) this.isDue(READ, this);
+    super.reconcile();
+  }
+
   protected override receive(): unknown {
-    const { calls } = this.io;
-    landing ??= Buffer.allocUnsafeSlow(DATAGRAM_MAX);
-    const n = calls.recvfrom(this.fd, landing, DATAGRAM_MAX, 0);
-    if (n >= 0) return this.sink.onDatagram(Buffer.from(landing.subarray(0, n)), calls.receivedFrom());
-    return n === WOULD_BLOCK ? undefined : this.sink.onError(systemError(n, 'recvfrom'));
+    return this.inbox.receive();
   }
 
   protected override writable(): unknown {
     return this.sink.onWritable();
+  }
+
+  protected override closed(): void {
+    this.inbox.clear();
   }
 }

@@ -24,6 +24,9 @@ const LARGE_READ = 16 * 1024;
 /** Pieces are joined up to this size. */
 const JOINED_MAX = 32 * 1024;
 
+/** After so many smaller ones in a row, a connection is no longer one of large messages. (A message often comes in pieces.) */
+const LARGE_CREDIT = 16;
+
 /** Nothing has ended the stream. */
 const OPEN = 1;
 
@@ -47,8 +50,8 @@ const SOCKET_NAMES: CallNames = { read: 'recv', write: 'send', writev: 'sendmsg'
  * README has the figures.)
  */
 export class UringStreamChannel extends UringChannel implements StreamChannel {
-  /** Whether large reads are expected. */
-  private large = false;
+  /** Above 0 while large reads are expected: how many small ones that survives. */
+  private large = 0;
   /** The pending request is a poll, not a receive. */
   private polled = false;
   /** What was received and not yet delivered, oldest first. */
@@ -122,7 +125,7 @@ export class UringStreamChannel extends UringChannel implements StreamChannel {
   override reconcile(): void {
     if (this.fd < 0) return;
     if (this.slot >= 0) {
-      if (!this.wanted || (this.large && !this.polled)) this.io.ring.cancel(this);
+      if (!this.wanted || (this.large > 0 && !this.polled)) this.io.ring.cancel(this);
     }
     if (!this.wanted) return;
     if (this.first !== null || this.ending !== OPEN) this.isDue(READ, this);
@@ -130,7 +133,7 @@ export class UringStreamChannel extends UringChannel implements StreamChannel {
   }
 
   private request(): void {
-    this.polled = this.large || !this.byRequests;
+    this.polled = this.large > 0 || !this.byRequests;
     if (this.polled) super.reconcile();
     else this.io.ring.receive(this, this.fd, this.io.buffers.group);
   }
@@ -165,8 +168,8 @@ export class UringStreamChannel extends UringChannel implements StreamChannel {
       else (this.arrived ??= []).push(piece);
     }
     this.burst += length;
-    if (this.burst < LARGE_READ || this.large) return;
-    this.large = true;
+    if (this.burst < LARGE_READ || this.large > 0) return;
+    this.large = LARGE_CREDIT;
     io.ring.touch(this);
   }
 
@@ -211,11 +214,11 @@ export class UringStreamChannel extends UringChannel implements StreamChannel {
 
   private readBlock(): unknown {
     const { io } = this;
-    const blocks = this.large ? io.largeBlocks : io.blocks;
+    const blocks = this.large > 0 ? io.largeBlocks : io.blocks;
     const room = blocks.room();
     const n = this.calls.recv(this.fd, blocks.address, room, 0);
     if (n <= 0) return this.ended(n);
-    this.large = n >= LARGE_READ;
+    this.expect(n);
     return this.sink.onData(blocks.take(n));
   }
 
@@ -225,8 +228,14 @@ export class UringStreamChannel extends UringChannel implements StreamChannel {
     if (buffer === null || this.fd < 0) return undefined;
     const n = this.calls.recvInto(this.fd, buffer, buffer.length, 0);
     if (n <= 0) return this.ended(n);
-    this.large = n >= LARGE_READ;
+    this.expect(n);
     return sink.onBuffer(n);
+  }
+
+  /** What the size of a read says of the next ones. */
+  private expect(n: number): void {
+    if (n >= LARGE_READ) this.large = LARGE_CREDIT;
+    else if (this.large > 0) this.large--;
   }
 
   /** Nothing was received: the end of the stream, an error, or a false alarm. */

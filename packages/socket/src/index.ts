@@ -26,6 +26,7 @@ export type {
   WatchIo,
 } from './ports.js';
 export { connectByWatching } from './readiness/connect.js';
+export { DatagramInbox, type InboxChannel } from './readiness/datagram-inbox.js';
 export { ListenerAcceptor } from './readiness/listener-acceptor.js';
 export {
   checkRange,
