@@ -4,6 +4,7 @@ import type { Address, AddressLike, DatagramChannel, DatagramIo, DatagramSink, S
 
 import { checkBytes } from './bytes.js';
 import type { DatagramProtocolCallbacks } from './protocol.js';
+import { adoptStep, callProtocol } from './protocol-calls.js';
 import { SocketTransport } from './socket-transport.js';
 import type { DatagramTransport } from './transport.js';
 
@@ -76,7 +77,7 @@ export class SocketDatagramTransport
     const protocol = this.protocol!;
     try {
       const result = protocol.datagramReceived?.(data, peer);
-      return isStep(result) ? this.adopt(result, 'datagramReceived', protocol) : undefined;
+      return isStep(result) ? adoptStep(this, result, 'datagramReceived', protocol) : undefined;
     } catch (error) {
       this.protocolFailed(error, 'datagramReceived', protocol);
       return undefined;
@@ -85,14 +86,7 @@ export class SocketDatagramTransport
 
   /** Internal. */
   onError(error: Error): unknown {
-    const protocol = this.protocol!;
-    try {
-      const result = protocol.errorReceived?.(error);
-      return isStep(result) ? this.adopt(result, 'errorReceived', protocol) : undefined;
-    } catch (failure) {
-      this.protocolFailed(failure, 'errorReceived', protocol);
-      return undefined;
-    }
+    return callProtocol(this, this.protocol!, 'errorReceived', error);
   }
 
   // ---- Sending --------------------------------------------------------------------------------------------------------------

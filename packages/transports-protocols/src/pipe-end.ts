@@ -1,12 +1,14 @@
-import { Handle, isExitError, isStep } from '@tsyncio/core';
+import { Handle, isExitError } from '@tsyncio/core';
 import type { Future, TaskLoop } from '@tsyncio/futures-tasks';
 import type { PipeIo, StreamChannel, StreamSink } from '@tsyncio/socket';
 
 import { ownedDescriptor, pipeKind, type PipeKind, type PipeLike } from './pipe-descriptor.js';
-import { checkProtocol, type BaseProtocolCallbacks } from './protocol.js';
+import { checkProtocol } from './protocol.js';
+import { type AnyProtocol, callProtocol, enqueueBeginning, type ProtocolCaller } from './protocol-calls.js';
 import type { BaseTransport } from './transport.js';
 
-type AnyProtocol = BaseProtocolCallbacks<never>;
+/** The callbacks without which nothing more can be read. */
+const BUFFER_CALLS: readonly string[] = ['getBuffer', 'bufferUpdated'];
 
 /**
  * What the two pipe transports have in common: a protocol, a channel, and an end. Each transport has one.
@@ -14,7 +16,7 @@ type AnyProtocol = BaseProtocolCallbacks<never>;
  * Its life: made (`connectionMade` is queued), open, closing, lost (`connectionLost` is queued), closed (the descriptor is gone, there is
  * no protocol).
  */
-export class PipeEnd<P extends AnyProtocol> {
+export class PipeEnd<P extends AnyProtocol> implements ProtocolCaller {
   readonly channel: StreamChannel;
   readonly fd: number;
   readonly kind: PipeKind;
@@ -46,14 +48,10 @@ export class PipeEnd<P extends AnyProtocol> {
 
   /** `connectionMade`, then `start`, then whoever made the transport goes on, in this order. */
   begin(start: () => void, waiter: Future<void> | null): void {
-    const { loop, protocol, transport } = this;
-    const connectionMade = protocol!.connectionMade?.bind(protocol);
-    if (connectionMade !== undefined) loop.enqueue(new Handle(connectionMade, [transport], loop));
-    const begin = (): void => {
+    const startReading = (): void => {
       if (!this.closing) this.watch(start);
-      if (waiter !== null && !waiter.done()) waiter.setResult(undefined);
     };
-    loop.enqueue(new Handle(begin, [], loop));
+    enqueueBeginning(this.loop, this.protocol!, this.transport, { startReading }, waiter);
   }
 
   /** Begins to watch the descriptor. One that cannot be watched (`EPERM`: the null device, with epoll) is reported and stays open. */
@@ -84,12 +82,8 @@ export class PipeEnd<P extends AnyProtocol> {
   /** Calls `connectionLost` and closes the pipe. */
   loseNow(): void {
     this.lost = true;
-    const protocol = this.protocol!;
     try {
-      const result = protocol.connectionLost?.(this.lostError as Error | null);
-      if (isStep(result)) void this.adopt(result, 'connectionLost', protocol);
-    } catch (error) {
-      this.failed(error, 'connectionLost', protocol);
+      void callProtocol(this, this.protocol!, 'connectionLost', this.lostError);
     } finally {
       this.channel.close();
       this.protocol = null;
@@ -109,19 +103,11 @@ export class PipeEnd<P extends AnyProtocol> {
     return `<${this.transport.constructor.name}${state} fd=${fd}${rest}>`;
   }
 
-  /** A callback was an async function: what it rejects with counts as thrown. */
-  adopt(step: Promise<unknown>, callback: string, protocol: AnyProtocol): Promise<unknown> {
-    this.loop.beginStep();
-    return step.then(undefined, (error: unknown) => {
-      if (isExitError(error)) this.loop.abortRun(error);
-      else this.failed(error, callback, protocol);
-    });
-  }
-
-  /** Reports what a callback threw. */
-  failed(error: unknown, callback: string, protocol: AnyProtocol): void {
+  /** Reports what a callback threw. The pipe stays open, unless there is no memory to read into. */
+  protocolFailed(error: unknown, callback: string, protocol: AnyProtocol): void {
     if (isExitError(error)) throw error;
     this.report(`protocol.${callback}() failed`, error, protocol);
+    if (BUFFER_CALLS.includes(callback)) this.lose(error);
   }
 }
 

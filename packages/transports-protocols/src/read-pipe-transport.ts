@@ -1,20 +1,33 @@
-import { Handle, isStep, logger } from '@tsyncio/core';
+import { Handle, logger } from '@tsyncio/core';
 import type { Future, TaskLoop } from '@tsyncio/futures-tasks';
 import type { PipeIo, StreamSink } from '@tsyncio/socket';
 
+import { bufferOf } from './buffer-of.js';
 import type { PipeLike } from './pipe-descriptor.js';
 import { PipeEnd } from './pipe-end.js';
-import type { BaseProtocolCallbacks, ProtocolCallbacks } from './protocol.js';
+import {
+  type BaseProtocolCallbacks,
+  type BufferedProtocolCallbacks,
+  isBufferedProtocol,
+  type ProtocolCallbacks,
+} from './protocol.js';
+import { callProtocol } from './protocol-calls.js';
 import { ReadTransport } from './transport.js';
 
-/** The callbacks of a protocol that reads a pipe. What `eofReceived` returns is ignored: a pipe has no other direction to keep open. */
+/**
+ * The callbacks of a protocol that reads a pipe: data comes by `dataReceived`, or into memory of its own as for a `BufferedProtocol`. What
+ * `eofReceived` returns is ignored: a pipe has no other direction to keep open.
+ */
 export interface ReadPipeProtocol
-  extends BaseProtocolCallbacks<ReadTransport>, Pick<ProtocolCallbacks, 'dataReceived' | 'eofReceived'> {}
+  extends
+    BaseProtocolCallbacks<ReadTransport>,
+    Pick<ProtocolCallbacks, 'dataReceived' | 'eofReceived'>,
+    Partial<Pick<BufferedProtocolCallbacks, 'getBuffer' | 'bufferUpdated'>> {}
 
 /** The transport of the end of a pipe that is read. asyncio: `_UnixReadPipeTransport`. Users get it from `connectReadPipe`. */
 export class ReadPipeTransport extends ReadTransport implements StreamSink {
   /** Internal: see {@link StreamSink}. */
-  readonly buffered = false;
+  buffered: boolean;
   private readonly end: PipeEnd<ReadPipeProtocol>;
   private paused = false;
 
@@ -27,6 +40,7 @@ export class ReadPipeTransport extends ReadTransport implements StreamSink {
   constructor(loop: TaskLoop<PipeIo>, pipe: PipeLike, protocol: ReadPipeProtocol, waiter: Future<void> | null = null) {
     super({ pipe });
     this.end = new PipeEnd(loop, this, pipe, 'read', protocol);
+    this.buffered = isBufferedProtocol(protocol);
     this.end.begin(() => this.startReading(), waiter);
   }
 
@@ -60,6 +74,7 @@ export class ReadPipeTransport extends ReadTransport implements StreamSink {
 
   override setProtocol(protocol: ReadPipeProtocol): void {
     this.end.setProtocol(protocol);
+    this.buffered = isBufferedProtocol(protocol);
   }
 
   override getProtocol(): ReadPipeProtocol | null {
@@ -73,15 +88,25 @@ export class ReadPipeTransport extends ReadTransport implements StreamSink {
 
   /** Internal. */
   onData(data: Buffer): unknown {
+    return callProtocol(this.end, this.end.protocol!, 'dataReceived', data);
+  }
+
+  /** Internal. */
+  getBuffer(sizeHint: number): Uint8Array | null {
     const { end } = this;
-    const protocol = end.protocol!;
+    const protocol = end.protocol as BufferedProtocolCallbacks;
     try {
-      const result = protocol.dataReceived?.(data);
-      return isStep(result) ? end.adopt(result, 'dataReceived', protocol) : undefined;
+      const buffer = bufferOf(protocol, sizeHint);
+      return end.closing ? null : buffer;
     } catch (error) {
-      end.failed(error, 'dataReceived', protocol);
-      return undefined;
+      end.protocolFailed(error, 'getBuffer', protocol);
+      return null;
     }
+  }
+
+  /** Internal. */
+  onBuffer(nbytes: number): unknown {
+    return callProtocol(this.end, this.end.protocol!, 'bufferUpdated', nbytes);
   }
 
   /** Internal: both callbacks come in the next iteration. */
@@ -105,14 +130,6 @@ export class ReadPipeTransport extends ReadTransport implements StreamSink {
 
   /** Internal: never called, nothing is written. */
   onWritable(): void {}
-
-  /** Internal: never called, see {@link buffered}. */
-  getBuffer(): null {
-    return null;
-  }
-
-  /** Internal: never called, see {@link buffered}. */
-  onBuffer(): void {}
 
   /** A pause in `connectionMade` holds. (In asyncio it is undone here.) */
   private startReading(): void {

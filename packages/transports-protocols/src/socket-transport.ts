@@ -1,16 +1,17 @@
-import { Handle, isExitError, isOSError, isStep, logger, type IoBackend, type Job } from '@tsyncio/core';
+import { Handle, isExitError, isOSError, logger, type IoBackend } from '@tsyncio/core';
 import type { Future, TaskLoop } from '@tsyncio/futures-tasks';
 import type { Address, Channel, Socket } from '@tsyncio/socket';
 
 import { FlowControlledTransport } from './flow-control.js';
-import { checkProtocol, type BaseProtocolCallbacks } from './protocol.js';
+import { checkProtocol } from './protocol.js';
+import {
+  type AnyProtocol,
+  callProtocol,
+  countLostWrite,
+  enqueueBeginning,
+  type ProtocolCaller,
+} from './protocol-calls.js';
 import { TransportSocket } from './transport-socket.js';
-
-/** From so many writes to a lost connection on, each one is warned about. */
-const WRITES_TO_WARN = 5;
-
-/** The callbacks that the base class calls: those of any protocol, whatever its kind of transport. */
-type AnyProtocol = BaseProtocolCallbacks<never>;
 
 /**
  * What the transports over a socket have in common, whatever the socket carries: a protocol, a channel, flow control, and an end. asyncio:
@@ -19,7 +20,7 @@ type AnyProtocol = BaseProtocolCallbacks<never>;
  * Its life: made (`connectionMade` is queued), open, closing (`close` was called, the buffer is being sent), lost (`connectionLost` is
  * queued or running; writes are ignored), closed (the descriptor is gone, there is no protocol).
  */
-export abstract class SocketTransport<P extends AnyProtocol> extends FlowControlledTransport {
+export abstract class SocketTransport<P extends AnyProtocol> extends FlowControlledTransport implements ProtocolCaller {
   /** Null once closed. */
   protected protocol: P | null;
   protected abstract readonly channel: Channel;
@@ -35,7 +36,8 @@ export abstract class SocketTransport<P extends AnyProtocol> extends FlowControl
 
   /** A subclass opens its channel after this, and calls {@link begin}. */
   protected constructor(
-    protected readonly loop: TaskLoop<IoBackend>,
+    /** Internal. */
+    readonly loop: TaskLoop<IoBackend>,
     private readonly socket: Socket,
     protocol: P,
     peername: Address | null | undefined,
@@ -51,10 +53,7 @@ export abstract class SocketTransport<P extends AnyProtocol> extends FlowControl
 
   /** The channel is open: `connectionMade`, then reading begins, then whoever made the transport goes on, in this order. */
   protected begin(waiter: Future<void> | null): void {
-    const { loop, protocol } = this;
-    const connectionMade = protocol!.connectionMade?.bind(protocol);
-    if (connectionMade !== undefined) loop.enqueue(new Handle(connectionMade, [this], loop));
-    loop.enqueue(new Beginning(this, waiter));
+    enqueueBeginning(this.loop, this.protocol!, this, this, waiter);
   }
 
   protected override lookUp(name: string): unknown {
@@ -160,8 +159,7 @@ export abstract class SocketTransport<P extends AnyProtocol> extends FlowControl
 
   /** A write to a lost connection. */
   protected ignoreWrite(): void {
-    if (this.lostWrites >= WRITES_TO_WARN) logger.warning('socket.send() raised exception.');
-    this.lostWrites++;
+    this.lostWrites = countLostWrite(this.lostWrites, 'socket.send() raised exception.');
   }
 
   // ---- Calling the protocol -------------------------------------------------------------------------------------------------
@@ -178,12 +176,8 @@ export abstract class SocketTransport<P extends AnyProtocol> extends FlowControl
   }
 
   private callConnectionLost(): void {
-    const protocol = this.protocol!;
     try {
-      const result = protocol.connectionLost?.(this.lostError as Error | null);
-      if (isStep(result)) void this.adopt(result, 'connectionLost', protocol);
-    } catch (error) {
-      this.protocolFailed(error, 'connectionLost', protocol);
+      void callProtocol(this, this.protocol!, 'connectionLost', this.lostError);
     } finally {
       this.channel.close();
       this.protocol = null;
@@ -200,47 +194,14 @@ export abstract class SocketTransport<P extends AnyProtocol> extends FlowControl
   }
 
   private callFlowControl(callback: 'pauseWriting' | 'resumeWriting'): void {
-    const protocol = this.protocol!;
-    try {
-      const result = protocol[callback]?.();
-      if (isStep(result)) void this.adopt(result, callback, protocol);
-    } catch (error) {
-      this.protocolFailed(error, callback, protocol);
-    }
+    void callProtocol(this, this.protocol!, callback);
   }
 
-  /**
-   * A callback was an async function: its step belongs to the callback, its failure counts as a thrown error.
-   *
-   * @returns what a callback of the channel hands on, so that nothing else comes before the step is over.
-   */
-  protected adopt(step: Promise<unknown>, callback: string, protocol: AnyProtocol): Promise<unknown> {
-    this.loop.beginStep();
-    return step.then(undefined, (error: unknown) => {
-      if (isExitError(error)) this.loop.abortRun(error);
-      else this.protocolFailed(error, callback, protocol);
-    });
-  }
-
-  /** Reports what a callback threw, and leaves the connection as it is. */
-  protected protocolFailed(error: unknown, callback: string, protocol: AnyProtocol): void {
+  /** Internal: reports what a callback threw, and leaves the connection as it is. */
+  protocolFailed(error: unknown, callback: string, protocol: AnyProtocol): void {
     if (isExitError(error)) throw error;
     const message = `protocol.${callback}() failed`;
     this.loop.callExceptionHandler({ message, exception: error, transport: this, protocol });
-  }
-}
-
-/** Behind `connectionMade` in the queue: reading begins, then whoever made the transport goes on. */
-class Beginning implements Job {
-  constructor(
-    private readonly transport: { startReading(): void },
-    private readonly waiter: Future<void> | null,
-  ) {}
-
-  run(): void {
-    this.transport.startReading();
-    const { waiter } = this;
-    if (waiter !== null && !waiter.done()) waiter.setResult(undefined);
   }
 }
 

@@ -10,6 +10,7 @@ import {
   type StreamSink,
 } from '@tsyncio/socket';
 
+import { bufferOf } from './buffer-of.js';
 import { checkBytes, checkPieces } from './bytes.js';
 import { connectionLostError, type FileSender, refuseWhileSending } from './file-sender.js';
 import {
@@ -18,6 +19,7 @@ import {
   type ProtocolCallbacks,
   type StreamProtocol,
 } from './protocol.js';
+import { adoptStep } from './protocol-calls.js';
 import { SocketTransport } from './socket-transport.js';
 import { setNodelay } from './tcp-nodelay.js';
 import type { Transport } from './transport.js';
@@ -126,16 +128,14 @@ export class StreamTransport extends SocketTransport<StreamProtocol> implements 
       this.protocolFailed(error, 'dataReceived', protocol);
       return undefined;
     }
-    return isStep(result) ? this.adopt(result, 'dataReceived', protocol) : undefined;
+    return isStep(result) ? adoptStep(this, result, 'dataReceived', protocol) : undefined;
   }
 
   /** Internal. */
   getBuffer(sizeHint: number): Uint8Array | null {
     const protocol = this.protocol as BufferedProtocolCallbacks;
     try {
-      const buffer: unknown = protocol.getBuffer(sizeHint);
-      checkBytes('getBuffer: the buffer', buffer);
-      if (buffer.length === 0) throw new RuntimeError('getBuffer() returned an empty buffer');
+      const buffer = bufferOf(protocol, sizeHint);
       // Closed by the very call: nothing is received any more.
       return this.closing ? null : buffer;
     } catch (error) {
@@ -154,7 +154,7 @@ export class StreamTransport extends SocketTransport<StreamProtocol> implements 
       this.protocolFailed(error, 'bufferUpdated', protocol);
       return undefined;
     }
-    return isStep(result) ? this.adopt(result, 'bufferUpdated', protocol) : undefined;
+    return isStep(result) ? adoptStep(this, result, 'bufferUpdated', protocol) : undefined;
   }
 
   /** Internal. */
@@ -172,7 +172,7 @@ export class StreamTransport extends SocketTransport<StreamProtocol> implements 
       const decided = keepOpen.then((keep) => {
         if (!keep) this.close();
       });
-      return this.adopt(decided, 'eofReceived', protocol);
+      return adoptStep(this, decided, 'eofReceived', protocol);
     }
     // If it is kept, it stays open for writing. The channel has stopped reading.
     if (!keepOpen) this.close();
@@ -364,8 +364,8 @@ export class StreamTransport extends SocketTransport<StreamProtocol> implements 
     }
   }
 
-  /** Without the data callbacks the connection makes no sense; the others leave it as it is. */
-  protected override protocolFailed(error: unknown, callback: string, protocol: StreamProtocol): void {
+  /** Internal. Without the data callbacks the connection makes no sense; the others leave it as it is. */
+  override protocolFailed(error: unknown, callback: string, protocol: StreamProtocol): void {
     if (DATA_CALLS.includes(callback) && !isExitError(error)) {
       this.fatalError(error, `Fatal error: protocol.${callback}() call failed.`, protocol);
     } else {

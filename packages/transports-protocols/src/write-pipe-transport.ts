@@ -1,4 +1,4 @@
-import { brand, Handle, isOSError, isStep, logger, osError } from '@tsyncio/core';
+import { brand, Handle, isOSError, logger, osError } from '@tsyncio/core';
 import type { Future, TaskLoop } from '@tsyncio/futures-tasks';
 import type { PipeIo, StreamSink } from '@tsyncio/socket';
 
@@ -7,13 +7,12 @@ import { FlowControlledTransport } from './flow-control.js';
 import type { PipeLike } from './pipe-descriptor.js';
 import { PipeEnd } from './pipe-end.js';
 import type { BaseProtocolCallbacks } from './protocol.js';
+import { callProtocol, countLostWrite } from './protocol-calls.js';
 import type { WriteTransport } from './transport.js';
 import { WriteBuffer } from './write-buffer.js';
 
 /** The callbacks of a protocol that writes a pipe. */
 export type WritePipeProtocol = BaseProtocolCallbacks<WriteTransport>;
-
-const WRITES_TO_WARN = 5;
 
 /** The transport of the end of a pipe that is written. asyncio: `_UnixWritePipeTransport`. Users get it from `connectWritePipe`. */
 export class WritePipeTransport extends FlowControlledTransport implements StreamSink {
@@ -49,9 +48,10 @@ export class WritePipeTransport extends FlowControlledTransport implements Strea
     if (data.length === 0) return;
     const { end, output } = this;
     if (end.closing) {
-      if (this.lostWrites >= WRITES_TO_WARN)
-        logger.warning('pipe closed by peer or os.write(pipe, data) raised exception.');
-      this.lostWrites++;
+      this.lostWrites = countLostWrite(
+        this.lostWrites,
+        'pipe closed by peer or os.write(pipe, data) raised exception.',
+      );
       return;
     }
     let taken = 0;
@@ -160,14 +160,7 @@ export class WritePipeTransport extends FlowControlledTransport implements Strea
   }
 
   private callFlowControl(callback: 'pauseWriting' | 'resumeWriting'): void {
-    const { end } = this;
-    const protocol = end.protocol!;
-    try {
-      const result = protocol[callback]?.();
-      if (isStep(result)) void end.adopt(result, callback, protocol);
-    } catch (error) {
-      end.failed(error, callback, protocol);
-    }
+    void callProtocol(this.end, this.end.protocol!, callback);
   }
 
   /** What the system says about the pipe is no news; anything else is reported. */

@@ -247,6 +247,111 @@ describe.each(selectors)('%s', (name, makeLoop) => {
     }),
   );
 
+  describe('a protocol that provides the memory', () => {
+    /** Receives into 4 bytes, as a class that is no BufferedProtocol but has its callbacks. */
+    class Small extends PipeRecorder {
+      readonly memory = Buffer.alloc(4);
+      getBuffer(sizeHint: number): Uint8Array | null {
+        this.events.push(`buffer ${sizeHint}`);
+        return this.memory;
+      }
+      bufferUpdated(nbytes: number): unknown {
+        return this.dataReceived(Buffer.from(this.memory.subarray(0, nbytes)));
+      }
+    }
+
+    test(
+      'PIPE-04 gets all the data in it, in order, and then the end',
+      inside(async (world) => {
+        const [r, w] = pipe();
+        const [, recorder] = await reading(world, r, new Small(world.loop));
+        writeSync(w, 'ten bytes!');
+        closeSync(w);
+        expect(await recorder.bytes(10)).toBe('ten bytes!');
+        await recorder.lost;
+        expect(recorder.events.filter((event) => !event.startsWith('buffer'))).toEqual([
+          'made',
+          'data 4',
+          'data 4',
+          'data 2',
+          'eof',
+          'lost null',
+        ]);
+        expect(recorder.events[1]).toBe('buffer -1');
+      }),
+    );
+
+    test(
+      'PIPE-24 may take over from one that does not, and hand on again',
+      inside(async (world) => {
+        const [r, w] = pipe();
+        const plain = new PipeRecorder(world.loop);
+        const [transport] = await reading(world, r, plain);
+        writeSync(w, 'plain');
+        await plain.bytes(5);
+        const small = new Small(world.loop);
+        transport.setProtocol(small);
+        writeSync(w, 'small');
+        expect(await small.bytes(5)).toBe('small');
+        transport.setProtocol(plain);
+        writeSync(w, '!');
+        expect(await plain.bytes(6)).toBe('plain!');
+        transport.close();
+        await plain.lost;
+        closeSync(w);
+      }),
+    );
+
+    test.each<[string, Partial<Small>, string]>([
+      ['gives no memory', { getBuffer: () => null }, 'TypeError'],
+      ['gives empty memory', { getBuffer: () => Buffer.alloc(0) }, 'RuntimeError'],
+      [
+        'throws in getBuffer',
+        {
+          getBuffer: () => {
+            throw new RangeError('on purpose');
+          },
+        },
+        'RangeError',
+      ],
+      ['rejects in bufferUpdated', { bufferUpdated: () => Promise.reject(new RangeError('on purpose')) }, 'RangeError'],
+    ])('PIPE-10 one that %s is reported, and the pipe is lost', (_what, wrong, name) =>
+      inside(async (world) => {
+        const [r, w] = pipe();
+        const [, recorder] = await reading(world, r, Object.assign(new Small(world.loop), wrong));
+        writeSync(w, 'x');
+        await recorder.lost;
+        const [report, ...more] = world.reports.splice(0);
+        expect([(report!.exception as Error).name, report!.protocol === recorder, more.length]).toEqual([
+          name,
+          true,
+          0,
+        ]);
+        expect(recorder.events.filter((event) => !event.startsWith('buffer'))).toEqual(['made', `lost ${name}`]);
+        await iterations(1);
+        expect(isOpen(r)).toBe(false);
+        closeSync(w);
+      })(),
+    );
+
+    test(
+      'one that closes the transport in getBuffer gets nothing more',
+      inside(async (world) => {
+        const [r, w] = pipe();
+        const small = new Small(world.loop);
+        small.getBuffer = () => {
+          (small.transport as ReadTransport).close();
+          return small.memory;
+        };
+        await reading(world, r, small);
+        writeSync(w, 'x');
+        await small.lost;
+        expect(small.events).toEqual(['made', 'lost null']);
+        closeSync(w);
+      }),
+    );
+  });
+
   test(
     'PIPE-12 a read transport has no write methods and no abort; isReading works on every loop',
     inside(async (world) => {
@@ -404,22 +509,24 @@ describe.each(selectors)('%s', (name, makeLoop) => {
     }),
   );
 
-  test(
-    'PIPE-27 no pipes on Windows',
-    inside(async ({ loop }) => {
-      const [r, w] = pipe();
-      const platform = Object.getOwnPropertyDescriptor(process, 'platform')!;
-      Object.defineProperty(process, 'platform', { ...platform, value: 'win32' });
-      try {
-        await expect(connectReadPipe(loop, () => ({}), r)).rejects.toThrow(NotImplementedError);
-        await expect(connectWritePipe(loop, () => ({}), w)).rejects.toThrow(NotImplementedError);
-      } finally {
-        Object.defineProperty(process, 'platform', platform);
-      }
-      closeSync(r);
-      closeSync(w);
-    }),
-  );
+  // A proactor has pipes there too.
+  if (name !== 'IoUringProactor')
+    test(
+      'PIPE-27 no pipes on Windows',
+      inside(async ({ loop }) => {
+        const [r, w] = pipe();
+        const platform = Object.getOwnPropertyDescriptor(process, 'platform')!;
+        Object.defineProperty(process, 'platform', { ...platform, value: 'win32' });
+        try {
+          await expect(connectReadPipe(loop, () => ({}), r)).rejects.toThrow(NotImplementedError);
+          await expect(connectWritePipe(loop, () => ({}), w)).rejects.toThrow(NotImplementedError);
+        } finally {
+          Object.defineProperty(process, 'platform', platform);
+        }
+        closeSync(r);
+        closeSync(w);
+      }),
+    );
 
   test(
     'a FileHandle is closed as well',

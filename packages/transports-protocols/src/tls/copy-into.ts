@@ -1,6 +1,6 @@
-import { isStep, RuntimeError } from '@tsyncio/core';
+import { isStep } from '@tsyncio/core';
 
-import { checkBytes } from '../bytes.js';
+import { bufferOf } from '../buffer-of.js';
 import type { BufferedProtocolCallbacks } from '../protocol.js';
 
 /**
@@ -15,9 +15,7 @@ export function copyInto(
   goesOn: () => boolean,
 ): Promise<unknown> | undefined {
   for (let at = 0; at < data.length && goesOn();) {
-    const buffer: unknown = protocol.getBuffer(data.length - at);
-    checkBytes('getBuffer: the buffer', buffer);
-    if (buffer.length === 0) throw new RuntimeError('getBuffer() returned an empty buffer');
+    const buffer = bufferOf(protocol, data.length - at);
     const piece = data.subarray(at, at + buffer.length);
     buffer.set(piece);
     at += piece.length;

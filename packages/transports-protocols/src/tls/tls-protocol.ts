@@ -17,6 +17,7 @@ import {
   type ProtocolCallbacks,
   type StreamProtocol,
 } from '../protocol.js';
+import { adoptStep, type ProtocolCaller } from '../protocol-calls.js';
 import type { TransportOwner } from '../stream-transport.js';
 import type { Transport } from '../transport.js';
 import { copyInto } from './copy-into.js';
@@ -51,7 +52,7 @@ const enum State {
  * Reading is the TCP transport's: ciphertext is received into memory that all sessions of the thread share, and decrypted before
  * anything else happens. Writing is, too: what is encrypted goes to it at once, and its buffer and water marks are those of the whole.
  */
-export class TlsProtocol implements BufferedProtocolCallbacks, TlsSink {
+export class TlsProtocol implements BufferedProtocolCallbacks, ProtocolCaller, TlsSink {
   /** Null before `connectionMade` and after `connectionLost`. */
   lower: Transport | null = null;
   /** Null once lost. */
@@ -114,6 +115,17 @@ export class TlsProtocol implements BufferedProtocolCallbacks, TlsSink {
 
   bufferUpdated(nbytes: number): unknown {
     return this.session.received(nbytes);
+  }
+
+  /** What was received before there was TLS to get it. */
+  receiveEarlier(data: Uint8Array): void {
+    for (let at = 0; at < data.length && this.state !== State.over && this.lower !== null;) {
+      const input = this.getBuffer();
+      const part = data.subarray(at, at + input.length);
+      input.set(part);
+      this.bufferUpdated(part.length);
+      at += part.length;
+    }
   }
 
   eofReceived(): unknown {
@@ -195,7 +207,7 @@ export class TlsProtocol implements BufferedProtocolCallbacks, TlsSink {
         if (!this.waiter.done()) this.waiter.setException(error);
         return undefined;
       }
-      if (isStep(step)) step = this.adopt(step, 'connectionMade');
+      if (isStep(step)) step = adoptStep(this, step, 'connectionMade', this);
     }
     if (this.lowerPaused && this.stateNow() === State.open) void this.pauseWriting();
     if (!this.waiter.done()) this.waiter.setResult(undefined);
@@ -298,19 +310,11 @@ export class TlsProtocol implements BufferedProtocolCallbacks, TlsSink {
       this.protocolFailed(error, callback);
       return undefined;
     }
-    return isStep(result) ? this.adopt(result, callback) : undefined;
+    return isStep(result) ? adoptStep(this, result, callback, this) : undefined;
   }
 
-  /** The callback was an async function: its failure counts as a thrown error. */
-  private adopt(step: Promise<unknown>, callback: string): Promise<unknown> {
-    this.loop.beginStep();
-    return step.then(undefined, (error: unknown) => {
-      if (isExitError(error)) this.loop.abortRun(error);
-      else this.protocolFailed(error, callback);
-    });
-  }
-
-  private protocolFailed(error: unknown, callback: string): void {
+  /** Internal: see {@link ProtocolCaller}. */
+  protocolFailed(error: unknown, callback: string): void {
     if (isExitError(error)) throw error;
     if (callback === 'dataReceived' || callback === 'bufferUpdated') {
       this.fail(error, `Fatal error: protocol.${callback}() call failed.`);
