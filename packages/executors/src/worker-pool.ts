@@ -1,7 +1,7 @@
 import type { Transferable } from 'node:worker_threads';
 import workerpool from 'workerpool';
 import { BrokenExecutor } from './broken-executor.js';
-import { RUN, runtimeArgs, type Call } from './worker-runtime.js';
+import { RUN, RUNTIME, RUNTIME_VARIABLE, type Call } from './worker-runtime.js';
 
 /** How to make the workers. Internal. */
 export interface WorkerPoolOptions {
@@ -36,19 +36,25 @@ const END_TIMEOUT_MS = 500;
  */
 export class WorkerPool {
   private readonly pool: ReturnType<typeof workerpool.pool>;
+  private readonly run: string;
   private readonly adopted = new WeakSet<WorkerRecord>();
   private held = false;
 
   constructor({ kind, maxWorkers, nextName, execArgv }: WorkerPoolOptions) {
+    this.run = RUN[kind];
+    const execution = execArgv === undefined ? {} : { execArgv: [...execArgv] };
     this.pool = workerpool.pool({
       workerType: kind,
       maxWorkers,
       workerTerminateTimeout: END_TIMEOUT_MS,
-      // Structured clone, as threads do, in place of JSON.
-      forkOpts: { serialization: 'advanced', ...(execArgv === undefined ? {} : { execArgv: [...execArgv] }) },
-      ...(nextName === undefined
-        ? {}
-        : { onCreateWorker: (made) => ({ ...made, workerThreadOpts: { name: nextName() } }) }),
+      onCreateWorker: () => ({
+        workerThreadOpts: {
+          workerData: { [RUNTIME_VARIABLE]: RUNTIME },
+          ...(nextName === undefined ? {} : { name: nextName() }),
+        },
+        // Structured clone, as threads do, in place of JSON.
+        forkOpts: { serialization: 'advanced', env: { ...process.env, [RUNTIME_VARIABLE]: RUNTIME }, ...execution },
+      }),
     });
   }
 
@@ -58,7 +64,7 @@ export class WorkerPool {
    * @returns Rejected with a BrokenExecutor if the worker ended; with what the channel said if the result could not be cloned.
    */
   async call(call: Call | Uint8Array, transferList: readonly Transferable[]): Promise<unknown> {
-    const outcome = this.pool.exec('run', [RUN, runtimeArgs(call)], { transfer: [...transferList] });
+    const outcome = this.pool.exec('run', [this.run, [call]], { transfer: [...transferList] });
     this.adoptNew();
     try {
       return await outcome;

@@ -60,8 +60,7 @@ function createRuntime(
     }
     return found;
   };
-  const find = async (target: Target): Promise<Callable> => {
-    if ('text' in target) return compile(target.text);
+  const exportOf = async (target: { readonly url: string; readonly name: string }): Promise<Callable> => {
     const module = await importModule(target.url);
     const inner = module['default'] as Record<string, unknown> | undefined;
     const found = module[target.name] ?? inner?.[target.name];
@@ -70,9 +69,8 @@ function createRuntime(
   };
   const run = async (target: Target, args: readonly unknown[]): Promise<unknown> => {
     try {
-      return await (
-        await find(target)
-      )(...args);
+      const fn = 'text' in target ? compile(target.text) : await exportOf(target);
+      return await fn(...args);
     } catch (error) {
       if ('text' in target && error instanceof ReferenceError) error.message += ` (${HINT})`;
       throw error;
@@ -115,17 +113,23 @@ function createRuntime(
   return (call) => (call instanceof Uint8Array ? inProcess(call) : inThread(call));
 }
 
-/** Makes the runtime in a worker; no module of ours has to be found there, so bundlers and TypeScript runners have nothing to break. */
-const BOOT = `
+/** Makes the runtime in a worker. As text: bundlers and TypeScript runners have no module of ours to miss. Internal. */
+export const RUNTIME = `
   const __name = (value) => value;
   const importModule = new Function('url', 'return import(url)');
   return (${String(createRuntime)})(${String(encodeError)}, importModule);
   //# sourceURL=tsyncio-executors`;
 
-/** The function that the pool library is given for each call, with {@link runtimeArgs}. Internal. */
-export const RUN = `(boot, call) => (globalThis[Symbol.for('tsyncio.runtime')] ??= new Function(boot)())(call)`;
+/** Where a process finds {@link RUNTIME}, until its first call. Internal. */
+export const RUNTIME_VARIABLE = 'TSYNCIO_EXECUTOR_RUNTIME';
 
-/** The arguments of {@link RUN}. Internal. */
-export function runtimeArgs(call: Call | Uint8Array): readonly unknown[] {
-  return [BOOT, call];
-}
+const CALL = (source: string): string =>
+  `(call) => (globalThis[Symbol.for('tsyncio.runtime')] ??= new Function(${source})())(call)`;
+
+/** The function that the pool library is given for each {@link Call}: short, because its text is sent each time. Internal. */
+export const RUN = {
+  thread: CALL(`process.getBuiltinModule('worker_threads').workerData.${RUNTIME_VARIABLE}`),
+  process: CALL(
+    `(() => { const text = process.env.${RUNTIME_VARIABLE}; delete process.env.${RUNTIME_VARIABLE}; return text; })()`,
+  ),
+} as const;
