@@ -71,7 +71,9 @@ async function measure(name) {
   }
   const tools = { binaries: compile(programs), pin: pinning() };
   const absent =
-    tools.binaries.size > 0 ? missing : [...missing, 'C (no compiler; the client of the echo is in Python)'];
+    programs.length === 0 || tools.binaries.size > 0
+      ? missing
+      : [...missing, 'C (no compiler; the client of the echo is in Python)'];
   const all = tools.binaries.size > 0 ? [...peers, { key: 'c', title: 'C', env: process.env }] : peers;
   const wanted = scenarios(tools).filter(chosen);
   const facts = factsOf(peers, absent);
