@@ -8,6 +8,7 @@ import { currentDate } from './current-date.js';
 import { echoServer } from './echo-server.js';
 import { helloWorld } from './hello-world.js';
 import { hundredClients } from './hundred-clients.js';
+import { runInExecutor } from './run-in-executor.js';
 import { watchDescriptor } from './watch-descriptor.js';
 
 const USAGE = `usage: npm start                               the tour
@@ -20,6 +21,7 @@ async function tour(): Promise<void> {
     ['Hello World with callSoon()', helloWorld],
     ['Display the current date with callLater()', currentDate],
     ['Watch a descriptor for read events with addReader()', watchDescriptor],
+    ['Run blocking and computing functions with runInExecutor()', runInExecutor],
     ['A TCP echo server and a hundred clients', hundredClients],
   ] as const;
   for (const [title, chapter] of chapters) {
