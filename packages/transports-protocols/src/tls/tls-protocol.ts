@@ -12,6 +12,7 @@ import {
 import type { Future, TaskLoop } from '@tsyncio/futures-tasks';
 
 import {
+  checkProtocol,
   isBufferedProtocol,
   type BufferedProtocolCallbacks,
   type ProtocolCallbacks,
@@ -246,6 +247,7 @@ export class TlsProtocol implements BufferedProtocolCallbacks, ProtocolCaller, T
   }
 
   setProtocol(protocol: StreamProtocol): void {
+    checkProtocol('setProtocol', protocol);
     if (this.protocol === null) return;
     this.protocol = protocol;
     this.buffered = isBufferedProtocol(protocol);
