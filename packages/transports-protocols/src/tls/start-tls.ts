@@ -2,6 +2,7 @@ import { Handle, hasBrand, repr } from '@tsyncio/core';
 import { operation, type CoroutineGenerator, type Operation, type TaskLoop } from '@tsyncio/futures-tasks';
 import type { StreamIo } from '@tsyncio/socket';
 
+import { checkPieces } from '../bytes.js';
 import { checkOptions } from '../endpoint-arguments.js';
 import type { StreamProtocol } from '../protocol.js';
 import type { StreamTransport } from '../stream-transport.js';
@@ -16,9 +17,11 @@ export interface StartTlsOptions extends TlsTimeouts {
   readonly serverSide?: boolean | undefined;
   /** Clients: whom to ask for, and whose certificate it has to be. Default: nobody, and no name is checked. */
   readonly serverHostname?: string | null | undefined;
+  /** What was received already and belongs to TLS: a protocol that buffers may hold the beginning of the handshake. */
+  readonly received?: Iterable<Uint8Array> | undefined;
 }
 
-const OPTIONS = ['serverSide', 'serverHostname', 'sslHandshakeTimeout', 'sslShutdownTimeout'];
+const OPTIONS = ['serverSide', 'serverHostname', 'received', 'sslHandshakeTimeout', 'sslShutdownTimeout'];
 
 /**
  * Goes over to TLS on a connection that is open, as SMTP and PostgreSQL do. asyncio: `loop.start_tls`.
@@ -61,10 +64,11 @@ function* starting(
   if (!hasBrand(transport, 'StreamTransport')) {
     throw new TypeError(`startTls: transport ${repr(transport)} cannot go over to TLS`);
   }
-  const { serverSide = false, serverHostname = null } = options;
+  const { serverSide = false, serverHostname = null, received = [] } = options;
   if (serverHostname !== null && typeof serverHostname !== 'string') {
     throw new TypeError(`startTls: serverHostname must be a string, got ${repr(serverHostname)}`);
   }
+  const earlier = checkPieces('startTls: received', received);
   const timeouts = timeoutsOf('startTls', options);
   const settings = (serverSide ? serverSettings : clientSettings)('startTls', sslContext);
   const waiter = loop.createFuture<void>();
@@ -82,6 +86,7 @@ function* starting(
   const begin = new Handle(
     () => {
       tls.connectionMade(lower);
+      for (const piece of earlier) tls.receiveEarlier(piece);
       lower.resumeReading();
     },
     [],
