@@ -11,6 +11,7 @@ export { Condition } from './condition.js';
 export { call, checkCoroutine, isCoroutine, isCoroutineFunction, type Awaitable, type Coroutine } from './coroutine.js';
 export { drive } from './drive.js';
 export { type EnsureFutureOptions, type FutureFactory } from './current-factory.js';
+export { createEagerTaskFactory, eagerTaskFactory } from './eager-task-factory.js';
 export { ensureFuture } from './ensure-future.js';
 export { Event } from './event.js';
 export { Future, isFuture, type FutureOptions } from './future.js';

@@ -20,8 +20,16 @@ import type { CoroutineGenerator } from './stepper.js';
 import { Task, type TaskOptions } from './task.js';
 import { reportFailures } from './unretrieved.js';
 
-/** Makes what stands for a coroutine in place of a {@link Task}. asyncio: the argument of `set_task_factory`. */
-export type TaskFactory = <T>(loop: TaskLoop<IoBackend>, coroutine: Coroutine<T>) => Future<T>;
+/**
+ * Makes what stands for a coroutine in place of a {@link Task}. asyncio: the argument of `set_task_factory`.
+ *
+ * @param options - Those of the call of `createTask`, as since Python 3.14. A name that the factory leaves out is set afterwards.
+ */
+export type TaskFactory = <T>(
+  loop: TaskLoop<IoBackend>,
+  coroutine: Coroutine<T>,
+  options: Omit<TaskOptions, 'loop'>,
+) => Future<T>;
 
 /**
  * The event loop with futures and tasks, over any backend. asyncio: `BaseEventLoop` without its network half.
@@ -49,7 +57,7 @@ export class TaskLoop<B extends IoBackend = NoIo> extends Scheduler<B> {
    * Runs a coroutine as a task; its body begins in the next iteration. asyncio: `create_task`.
    *
    * @param coroutine - A function that starts the work, or a generator object.
-   * @param options - `name`, converted to text; `context`, a Context to run in.
+   * @param options - `name`, converted to text; `context`, a Context to run in; `signal`, whose abort cancels the task; `eagerStart`.
    * @throws TypeError if it is no coroutine, for example a promise that is already running. RuntimeError if the loop is closed.
    */
   createTask<T>(coroutine: Coroutine<T>, options: Omit<TaskOptions, 'loop'> = {}): Task<T> {
@@ -58,7 +66,7 @@ export class TaskLoop<B extends IoBackend = NoIo> extends Scheduler<B> {
       return new Task<T>(coroutine, { ...options, loop: this }, this.createTask);
     }
     checkCoroutine('createTask', coroutine);
-    const task = this.taskFactory(this, coroutine) as Task<T>;
+    const task = this.taskFactory(this, coroutine, options) as Task<T>;
     const { name } = options;
     if (name !== undefined && name !== null && typeof (task as Partial<Task<T>>).setName === 'function')
       task.setName(name);

@@ -10,11 +10,13 @@ import {
   isCancelled,
   isExitError,
   logger,
+  loopOfContext,
   repr,
   RuntimeError,
   threadState,
   type EntryPoint,
 } from '@tsyncio/core';
+import { checkSignal, onAbort } from './abort-listeners.js';
 import type { AnyScheduler, LoopAwaitable, Waiter, WaitingTask } from './awaitable.js';
 import { checkCoroutine, coroutineName, isGenerator, type Coroutine } from './coroutine.js';
 import { CancelSignal } from './cancel-signal.js';
@@ -42,6 +44,14 @@ export interface TaskOptions {
   readonly name?: unknown;
   /** Context variables of the task; default a copy of the current ones. */
   readonly context?: Context | undefined;
+  /** Aborting it is {@link Task.cancel}. The task leaves no listener behind. */
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * Run the coroutine at once, up to its first wait, instead of in the next iteration; only in code of the loop while it runs, otherwise as
+   * usual. A generator that ends before any wait is done when the call returns; an async function is done within the step. Python 3.14:
+   * `eager_start`.
+   */
+  readonly eagerStart?: boolean | undefined;
 }
 
 /**
@@ -57,7 +67,7 @@ export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwn
   mustCancel = false;
   /** What the task waits for: usually one; several after `Promise.all` and un-awaited async calls. */
   private waits: Waits = null;
-  private readonly coroutine: Coroutine<T>;
+  private coroutine: Coroutine<T> | null;
   private readonly resource: AsyncResource;
   /** Internal: see {@link AsyncStore}. A task is its own store. */
   readonly context: Context;
@@ -74,7 +84,8 @@ export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwn
   /** @throws TypeError if `coroutine` is none. RuntimeError if the loop is closed, or there is none. */
   constructor(coroutine: Coroutine<T>, options: TaskOptions = {}, madeBy?: EntryPoint) {
     checkCoroutine('createTask', coroutine);
-    const { name, context } = options;
+    const { name, context, signal, eagerStart } = options;
+    checkSignal('createTask', signal);
     if (context !== undefined && !hasBrand(context, 'Context')) {
       throw new TypeError(`createTask: context must be a Context, got ${repr(context)}`);
     }
@@ -85,8 +96,11 @@ export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwn
     this.context = context ?? copyContext();
     // Made inside our store, so that it holds the user's async context and ours.
     this.resource = threadState.storage.run(this, makeScope);
-    loop.enqueue(this);
+    const eager = eagerStart === true && signal?.aborted !== true && (loopOfContext() as object | null) === loop;
+    if (!eager) loop.enqueue(this);
     addTask(this);
+    if (signal !== undefined) this.cancelOn(signal);
+    if (eager) this.startEagerly();
   }
 
   // ---- AsyncStore: the code of the task runs with the task as its store -------------------------------------------------------
@@ -118,8 +132,8 @@ export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwn
 
   // -----------------------------------------------------------------------------------------------------------------------------
 
-  /** The coroutine it was made of. asyncio: `Task.get_coro`. */
-  getCoro(): Coroutine<T> {
+  /** The coroutine it was made of; null if it was begun eagerly and ended before its first wait. asyncio: `Task.get_coro`. */
+  getCoro(): Coroutine<T> | null {
     return this.coroutine;
   }
 
@@ -282,13 +296,18 @@ export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwn
     return this.stepper === null || this.stepper.waitsForPromise;
   }
 
+  private startEagerly(): void {
+    this.run();
+    if (this.done()) this.coroutine = null;
+  }
+
   // ---- Job: the first step --------------------------------------------------------------------------------------------------
 
   /** Called by the loop. Internal. */
   run(): void {
     if (this.done() && this.refusesStep()) return;
     this.stage = Stage.Begun;
-    const { coroutine } = this;
+    const coroutine = this.coroutine!;
     if (typeof coroutine !== 'function') {
       const stepper = (this.stepper = new Stepper(coroutine, this, this.resource));
       if (this.mustCancel) this.cancelUnstarted(() => stepper.cancelUnstarted());
@@ -298,6 +317,15 @@ export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwn
     } else {
       this.resource.runInAsyncScope(startThunk, undefined, this, coroutine);
     }
+  }
+
+  private cancelOn(signal: AbortSignal): void {
+    if (signal.aborted) {
+      this.cancel();
+      return;
+    }
+    const takeBack = onAbort(signal, () => this.cancel());
+    this.addDoneCallback(takeBack);
   }
 
   private cancelUnstarted(end: () => void): void {
@@ -437,8 +465,8 @@ export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwn
   /** As asyncio's repr: `<Task pending name='Task-1' coro=<main>>`. */
   protected override describe(): string[] {
     const [state, ...rest] = super.describe();
-    const parts = [this.mustCancel && !this.done() ? 'cancelling' : state!];
-    parts.splice(1, 0, `name=${repr(this.getName())}`, `coro=<${this.describeCoroutine()}>`);
+    const parts = [this.mustCancel && !this.done() ? 'cancelling' : state!, `name=${repr(this.getName())}`];
+    if (this.coroutine !== null) parts.push(`coro=<${this.describeCoroutine()}>`);
     const waits = listOf(this.waits).map(({ source }) => String(source));
     if (waits.length > 0) parts.push(`wait_for=${waits.join(', ')}`);
     const [first, ...others] = parts;

@@ -138,7 +138,7 @@ describe('task factories', () => {
       expect(await loop.createTask(async () => 1)).toBe(1);
     }));
 
-  test('MAKE-07 it gets the loop and the coroutine, and what it returns is returned', () =>
+  test('MAKE-07 it gets the loop, the coroutine and the options, and what it returns is returned', () =>
     run(async (loop) => {
       const calls: unknown[][] = [];
       const future = loop.createFuture<string>();
@@ -148,8 +148,9 @@ describe('task factories', () => {
       }) as unknown as TaskFactory);
       const coroutine = async () => 1;
       expect((loop.createTask(coroutine, { name: 'x' }) as Future<unknown>) === future).toBe(true);
-      expect(calls.map((args) => args.length)).toEqual([2]);
+      expect(calls.map((args) => args.length)).toEqual([3]);
       expect(calls[0]![0] === loop && calls[0]![1] === coroutine).toBe(true);
+      expect(calls[0]![2]).toEqual({ name: 'x' });
     }));
 
   test('MAKE-08 a name goes to setName of the result, if it has one', () =>

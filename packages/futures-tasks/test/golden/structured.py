@@ -24,6 +24,10 @@ class VLoop(asyncio.SelectorEventLoop):
         super().__init__(sel); sel.loop = self
         self._clock_resolution = 1e-9
     def time(self): return self.vt
+    def create_task(self, coro, **options):
+        # As since 3.14: the factory is told the name before the task begins.
+        factory = self.get_task_factory()
+        return factory(self, coro, **options) if factory else super().create_task(coro, **options)
 
 lines=[]; last=[None,0]
 def log(text):
@@ -445,6 +449,63 @@ async def queue_ends_after_join():
     q.put_nowait(1); q.put_nowait(2)
     j=ctask(logged('join', q.join)); p=ctask(logged('put', lambda: q.put(3))); await sleep(0)
     q.shutdown(); q.shutdown(immediate=True); log('shut'); await asyncio.wait([j,p])
+
+async def eager_step(label, waits=1, error=None):
+    log('%s begins in %s'%(label, current_task().get_name()))
+    for i in range(waits):
+        await sleep(0); log('%s goes on'%label)
+    if error: raise error()
+    return label
+@scenario
+async def eager_waits():
+    loop=asyncio.get_running_loop(); loop.set_task_factory(asyncio.eager_task_factory); current_task().set_name('main')
+    loop.call_soon(lambda: log('queued before'))
+    log('before'); t=ctask(eager_step('a', 2), 'eager'); log('after in %s %s'%(current_task().get_name(), str(t.done()).lower()))
+    u=ctask(eager_step('b', 1), 'second'); log('tasks %d'%len(asyncio.all_tasks()))
+    await logged('a', lambda: t); await logged('b', lambda: u)
+@scenario
+async def eager_fails_later():
+    loop=asyncio.get_running_loop(); loop.set_task_factory(asyncio.eager_task_factory)
+    t=ctask(eager_step('a', 1, RangeError), 'eager'); log('made'); await logged('a', lambda: t)
+@scenario
+async def eager_cancelled():
+    loop=asyncio.get_running_loop(); loop.set_task_factory(asyncio.eager_task_factory)
+    t=ctask(work('a', 10)); t.cancel(); log('asked'); await logged('a', lambda: t)
+@scenario
+async def eager_cancels_itself():
+    loop=asyncio.get_running_loop(); loop.set_task_factory(asyncio.eager_task_factory)
+    async def suicide():
+        current_task().cancel(); log('asked'); await work('a', 10)
+    t=ctask(suicide()); log('made'); await logged('a', lambda: t)
+@scenario
+async def eager_in_eager():
+    loop=asyncio.get_running_loop(); loop.set_task_factory(asyncio.eager_task_factory)
+    async def outer():
+        log('outer'); t=ctask(eager_step('inner', 1), 'i'); log('outer on in %s'%current_task().get_name()); await logged('inner', lambda: t)
+    t=ctask(outer(), 'o'); log('main'); await logged('outer', lambda: t)
+@scenario
+async def eager_group():
+    loop=asyncio.get_running_loop(); loop.set_task_factory(asyncio.eager_task_factory)
+    async def body(g):
+        g.create_task(eager_step('a', 1), name='a'); g.create_task(eager_step('b', 2, RangeError), name='b'); g.create_task(work('c', 10)); log('body'); await sleep(10)
+    await logged('group', lambda: tg(body)); log('after '+counts())
+# Below, an async function of JavaScript differs: its end is known one microtask later.
+@scenario
+async def generators_eager_ends():
+    loop=asyncio.get_running_loop(); loop.set_task_factory(asyncio.eager_task_factory)
+    t=ctask(eager_step('a', 0), 'eager'); log('made %s %s'%(str(t.done()).lower(), str(t.get_coro() is None).lower())); log('tasks %d'%len(asyncio.all_tasks()))
+    await logged('a', lambda: t)
+    t=ctask(eager_step('b', 0, RangeError), 'eager'); log('made %s'%str(t.done()).lower()); await logged('b', lambda: t); await sleep(0); log('end')
+@scenario
+async def generators_eager_group_fails_at_once():
+    loop=asyncio.get_running_loop(); loop.set_task_factory(asyncio.eager_task_factory)
+    async def body(g):
+        g.create_task(work('a', 10)); g.create_task(eager_step('b', 0, RangeError), name='b'); log('made')
+        c=work('late', 1)
+        try: g.create_task(c)
+        except RuntimeError: log('refused'); c.close()
+        await sleep(10)
+    await logged('group', lambda: tg(body)); log('after '+counts())
 
 out={}
 only=sys.argv[1:]
