@@ -39,7 +39,7 @@ export class LoopConnection<C extends ThreadsafeCallbacks = AnyCallbacks> {
    */
   call<N extends keyof C & string>(name: N, ...args: Parameters<C[N]>): void {
     this.check('call', name);
-    this.port.postMessage([name, args] satisfies Request);
+    this.port.postMessage([0, name, ...args] satisfies Request);
   }
 
   /**
@@ -61,7 +61,7 @@ export class LoopConnection<C extends ThreadsafeCallbacks = AnyCallbacks> {
   run<N extends keyof C & string>(name: N, ...args: Parameters<C[N]>): ConcurrentFuture<RunResult<ReturnType<C[N]>>> {
     this.check('run', name);
     const id = ++this.lastId;
-    this.port.postMessage([name, args, id] satisfies Request);
+    this.port.postMessage([id, name, ...args] satisfies Request);
     const future = new ConcurrentFuture<RunResult<ReturnType<C[N]>>>();
     if (this.pending.size === 0) this.port.ref();
     this.pending.set(id, future as ConcurrentFuture<unknown>);

@@ -11,11 +11,11 @@ export interface Greeting {
   readonly closed: SharedArrayBuffer;
 }
 
-/** From the other thread: a call; with `id` a coroutine to run, whose end is answered; the id alone cancels it. Internal. */
-export type Request =
-  | readonly [name: string, args: readonly unknown[]]
-  | readonly [name: string, args: readonly unknown[], id: number]
-  | readonly [cancelled: number];
+/**
+ * From the other thread: a coroutine to run, whose end is answered under its number; a call has the number 0. A number alone cancels. Flat,
+ * because nested arrays cost more to clone than the rest of a call. Internal.
+ */
+export type Request = readonly [id: number, name: string, ...args: unknown[]] | readonly [cancelled: number];
 
 /** From the loop: how the coroutine `id` has ended. Internal. */
 export type Answer =

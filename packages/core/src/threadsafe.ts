@@ -78,17 +78,17 @@ class Door {
     private readonly callbacks: ReadonlyMap<string, (...args: never[]) => unknown>,
   ) {}
 
-  onRequest([name, args, id]: Request): void {
+  onRequest([id, name, ...args]: Request): void {
     const { loop } = this;
     if (loop.isClosed()) return;
-    if (typeof name === 'number') {
-      loop.callSoonThreadsafe((run: number) => this.cancel(run), name);
+    if (name === undefined) {
+      loop.callSoonThreadsafe((run: number) => this.cancel(run), id);
       return;
     }
     const callback = this.callbacks.get(name) as Callback | undefined;
     if (callback === undefined) return;
-    if (id === undefined) loop.callSoonThreadsafe(callback, ...args!);
-    else loop.callSoonThreadsafe(() => this.begin(id, callback, args!));
+    if (id === 0) loop.callSoonThreadsafe(callback, ...args);
+    else loop.callSoonThreadsafe(() => this.begin(id, callback, args));
   }
 
   private begin(id: number, callback: Callback, args: readonly unknown[]): void {
