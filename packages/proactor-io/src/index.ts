@@ -4,4 +4,4 @@
  * @packageDocumentation
  */
 export { type IoUringProbe, probeIoUring } from './probe.js';
-export { IoUringProactor, type Proactor } from './proactor.js';
+export { IoUringProactor, type IoUringProactorOptions, type Proactor } from './proactor.js';

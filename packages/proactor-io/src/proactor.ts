@@ -1,4 +1,5 @@
 import {
+  debugFromEnvironment,
   type Handle,
   type HandleOwner,
   type OSError,
@@ -49,9 +50,16 @@ import { Interest, Watch } from './watch.js';
 export interface Proactor extends StreamIo, AcceptIo, ConnectIo, DatagramIo, PipeIo, WatchIo {}
 
 /** Buffers that all connections of a loop receive into, and the size of each. Small enough to stay in the processor's cache. */
-const BUFFERS = 64;
-const BUFFER_SIZE = 16 * 1024;
-const BUFFER_GROUP = 1;
+const BUFFERS = { group: 1, count: 64, size: 16 * 1024, incremental: true };
+
+/** How an {@link IoUringProactor} is made. */
+export interface IoUringProactorOptions {
+  /**
+   * Checks the use of memory that is shared with the kernel: an error ends the run. Default: as the debug mode of loops, by the environment
+   * variable `TSYNCIO_DEBUG`.
+   */
+  readonly debug?: boolean | undefined;
+}
 
 /**
  * io_uring as the backend of a loop: one ring for each loop, and no system call for what has arrived.
@@ -84,11 +92,15 @@ export class IoUringProactor implements Proactor {
   /**
    * @throws RuntimeError with the reason if there can be no ring here: see {@link probeIoUring}.
    */
-  constructor() {
+  constructor(options: IoUringProactorOptions = {}) {
     checkIoUring();
     this.ring = new Ring();
     try {
-      this.buffers = new BufferRing(this.ring.native, BUFFER_GROUP, BUFFERS, BUFFER_SIZE, true, systemError);
+      this.buffers = new BufferRing(
+        this.ring.native,
+        { ...BUFFERS, checked: options.debug ?? debugFromEnvironment() },
+        systemError,
+      );
     } catch (error) {
       this.ring.close();
       throw error;

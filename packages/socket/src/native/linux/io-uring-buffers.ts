@@ -5,6 +5,24 @@ import { MappedMemory } from './io-uring-memory.js';
 
 const HIGH = 2 ** 32;
 
+/** Bytes behind each checked buffer, and what they hold. */
+const GUARD = 64;
+const CANARY = 0xa5;
+
+/** How many buffers of what kind. */
+export interface BufferRingOptions {
+  /** A number for the buffers, for requests. */
+  readonly group: number;
+  /** How many; a power of two. */
+  readonly count: number;
+  /** Bytes of each. */
+  readonly size: number;
+  /** Whether buffers may be filled bit by bit, if the kernel can. */
+  readonly incremental: boolean;
+  /** For debugging: checks at each completion that nothing was written behind a buffer, and that none is given back twice. */
+  readonly checked: boolean;
+}
+
 /**
  * Buffers that the kernel picks from when data arrives: a connection that waits holds none.
  *
@@ -14,6 +32,11 @@ const HIGH = 2 ** 32;
 export class BufferRing {
   /** Buffers are filled bit by bit. */
   readonly incremental: boolean;
+  readonly group: number;
+  private readonly count: number;
+  private readonly size: number;
+  /** From one buffer to the next. */
+  private readonly stride: number;
   private readonly ring: MappedMemory;
   private readonly memory: MappedMemory;
   private readonly words: Int32Array;
@@ -21,31 +44,28 @@ export class BufferRing {
   private readonly mask: number;
   /** How much of each buffer has been filled. */
   private readonly filled: Int32Array;
+  private readonly check: BufferCheck | null;
   private tail = 0;
 
-  /**
-   * @param group - A number for the buffers, for requests.
-   * @param count - How many; a power of two.
-   * @param size - Bytes of each.
-   * @param incremental - Whether buffers may be filled bit by bit, if the kernel can.
-   */
   constructor(
     private readonly uring: IoUring,
-    readonly group: number,
-    readonly count: number,
-    readonly size: number,
-    incremental: boolean,
+    { group, count, size, incremental, checked }: BufferRingOptions,
     fail: Failure,
   ) {
+    this.group = group;
+    this.count = count;
+    this.size = size;
+    this.stride = checked ? size + GUARD : size;
     this.mask = count - 1;
     this.filled = new Int32Array(count);
     this.ring = new MappedMemory(count * abi.BUF_BYTES, fail);
     try {
-      this.memory = new MappedMemory(count * size, fail);
+      this.memory = new MappedMemory(count * this.stride, fail);
     } catch (error) {
       this.ring.unmap();
       throw error;
     }
+    this.check = checked ? new BufferCheck(this.memory.buffer, count, size) : null;
     this.words = new Int32Array(this.ring.buffer);
     this.tails = new Uint16Array(this.ring.buffer);
     let failed = incremental ? this.register(abi.IOU_PBUF_RING_INC) : -1;
@@ -73,23 +93,13 @@ export class BufferRing {
   /** The address of the data of a completion that carries a buffer. */
   addressIn(flags: number): number {
     const id = flags >>> abi.IORING_CQE_BUFFER_SHIFT;
-    return this.memory.address + id * this.size + this.filled[id]!;
-  }
-
-  /** The same, as an index into {@link bytes}. */
-  offsetIn(flags: number): number {
-    const id = flags >>> abi.IORING_CQE_BUFFER_SHIFT;
-    return id * this.size + this.filled[id]!;
-  }
-
-  /** All buffers, one behind the other. */
-  get bytes(): ArrayBuffer {
-    return this.memory.buffer;
+    return this.memory.address + id * this.stride + this.filled[id]!;
   }
 
   /** The `length` bytes that came with a completion have been copied: gives the buffer back once it is used up. */
   give(flags: number, length: number): void {
     const id = flags >>> abi.IORING_CQE_BUFFER_SHIFT;
+    this.check?.completed(id, this.filled[id]! + length, (flags & abi.IORING_CQE_F_BUF_MORE) !== 0);
     if ((flags & abi.IORING_CQE_F_BUF_MORE) !== 0) {
       this.filled[id] = this.filled[id]! + length;
       return;
@@ -100,9 +110,10 @@ export class BufferRing {
   }
 
   private add(id: number): void {
+    this.check?.given(id);
     const { words } = this;
     const at = ((this.tail & this.mask) * abi.BUF_BYTES) / 4;
-    const address = this.memory.address + id * this.size;
+    const address = this.memory.address + id * this.stride;
     words[at] = address | 0;
     words[at + 1] = (address / HIGH) | 0;
     words[at + 2] = this.size;
@@ -119,5 +130,37 @@ export class BufferRing {
   unmap(): void {
     this.ring.unmap();
     this.memory.unmap();
+  }
+}
+
+/** What debugging knows of the buffers. */
+class BufferCheck {
+  private readonly bytes: Uint8Array;
+  private readonly withKernel: boolean[];
+
+  constructor(
+    memory: ArrayBuffer,
+    count: number,
+    private readonly size: number,
+  ) {
+    this.bytes = new Uint8Array(memory).fill(CANARY);
+    this.withKernel = new Array<boolean>(count).fill(false);
+  }
+
+  /** A completion has used the buffer up to `end`. @param more - The kernel keeps the rest. */
+  completed(id: number, end: number, more: boolean): void {
+    if (this.withKernel[id] !== true) throw new Error(`io_uring: buffer ${id} came back, and was not given`);
+    if (end > this.size) throw new Error(`io_uring: ${end} bytes in buffer ${id} of ${this.size}`);
+    const guard = id * (this.size + GUARD) + this.size;
+    if (this.bytes.subarray(guard, guard + GUARD).some((byte) => byte !== CANARY)) {
+      throw new Error(`io_uring: something was written behind buffer ${id}`);
+    }
+    this.withKernel[id] = more;
+  }
+
+  /** The kernel gets it. */
+  given(id: number): void {
+    if (this.withKernel[id] === true) throw new Error(`io_uring: buffer ${id} was given back twice`);
+    this.withKernel[id] = true;
   }
 }

@@ -202,8 +202,13 @@ export class IoUring {
     );
   }
 
+  /** Whether the kernel has completions to prepare. */
+  hasWork(): boolean {
+    return (Atomics.load(this.words, this.sqFlags) & abi.IORING_SQ_TASKRUN) !== 0;
+  }
+
   /**
-   * Hands over what was written, and lets the kernel prepare completions.
+   * Hands over what was written, and lets the kernel prepare completions, some twenty of them: {@link pending} tells whether there are more.
    *
    * @param wait - How many completions to wait for; 0 does not wait.
    * @returns how many requests it took, or a negated error number (`EINTR`, `EBUSY`, `EAGAIN`): what it did not take stays.
