@@ -1,4 +1,5 @@
 import { TimeoutError, getRunningLoop, run, waitFor, type Server } from 'tsyncio';
+import { interrupted } from '../support/interrupted.js';
 import { HttpProtocol, type HttpOptions } from './http-protocol.js';
 import { route } from './routes.js';
 
@@ -25,13 +26,7 @@ export async function httpServer({ host, port, unix, ...times }: HttpServerOptio
         ? await loop.createServer(factory, host, port, serving)
         : await loop.createUnixServer(factory, unix, serving);
     for (const socket of server.sockets) console.log(`Serving on ${nameOf(socket.getsockname())}, Ctrl+C ends it`);
-    const interrupted = loop.createFuture<string>();
-    for (const signal of ['SIGINT', 'SIGTERM']) {
-      process.once(signal, () => {
-        if (!interrupted.done()) interrupted.setResult(signal);
-      });
-    }
-    const signal = await interrupted;
+    const signal = await interrupted(loop);
     await stop(server, connections);
     console.log(`${signal}: closed`);
   });

@@ -1,12 +1,14 @@
 import type { EventLoop, Future } from 'tsyncio';
 
-/** Done, with the name of the signal, when somebody asks the process to end: Ctrl+C or `kill`. */
+const SIGNALS = ['SIGINT', 'SIGTERM'];
+
+/** Done, with the name of the signal, when somebody asks the process to end: Ctrl+C or `kill`. A second time does not wait any more. */
 export function interrupted(loop: EventLoop): Future<string> {
   const future = loop.createFuture<string>();
-  for (const signal of ['SIGINT', 'SIGTERM']) {
-    process.once(signal, () => {
-      if (!future.done()) future.setResult(signal);
-    });
-  }
+  const onSignal = (name: string): void => {
+    for (const signal of SIGNALS) loop.removeSignalHandler(signal);
+    if (!future.done()) future.setResult(name);
+  };
+  for (const name of SIGNALS) loop.addSignalHandler(name, onSignal, name);
   return future;
 }

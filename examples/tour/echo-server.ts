@@ -1,4 +1,5 @@
 import { getRunningLoop, run } from 'tsyncio';
+import { interrupted } from '../support/interrupted.js';
 import { EchoProtocol } from './echo-protocol.js';
 
 /** Serves until Ctrl+C. */
@@ -10,14 +11,8 @@ export async function echoServer(host: string, port: number): Promise<void> {
       const [address, boundPort] = socket.getsockname() as [string, number];
       console.log(`Serving on ${address} port ${boundPort}, Ctrl+C ends it`);
     }
-    const interrupted = loop.createFuture<string>();
-    for (const signal of ['SIGINT', 'SIGTERM']) {
-      process.once(signal, () => {
-        if (!interrupted.done()) interrupted.setResult(signal);
-      });
-    }
     // Does not wait for the clients to leave: the end of the run closes their connections.
-    console.log(`${await interrupted}: closed`);
+    console.log(`${await interrupted(loop)}: closed`);
     server.close();
   });
 }
