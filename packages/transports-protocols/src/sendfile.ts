@@ -55,6 +55,7 @@ function* sending(
 ): CoroutineGenerator<number> {
   if (!hasBrand(transport, 'FileSender')) throw new RuntimeError(`sendfile: ${repr(transport)} cannot send files`);
   const sender = transport as FileSender;
+  if (loop.isClosed()) throw new RuntimeError('Event loop is closed');
   const source = new FileSource(file);
   checkRange(offset, count);
   if (sender.isClosing()) throw new RuntimeError('sendfile: the transport is closing');

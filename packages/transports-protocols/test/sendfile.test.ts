@@ -168,10 +168,13 @@ describe.each(ways)('$name, $family, $way', (stage) => {
       using file = new TestFile('file');
       const filled = fill(ours);
       transport.write(pattern(100_000));
-      expect(drain(peer)).toHaveLength(filled);
-      const received = loop.createTask(() => receive(loop, peer, 100_004));
+      const waiting = transport.getWriteBufferSize();
+      expect(waiting).toBeGreaterThan(0);
+      expect(drain(peer)).toHaveLength(filled + 100_000 - waiting);
+      const received = loop.createTask(() => receive(loop, peer, waiting + 4));
       expect(await sendfile(loop, transport, file.fd)).toBe(4);
-      expect((await received).equals(Buffer.concat([pattern(100_000), Buffer.from('file')]))).toBe(true);
+      const rest = pattern(100_000).subarray(100_000 - waiting);
+      expect((await received).equals(Buffer.concat([rest, Buffer.from('file')]))).toBe(true);
     }),
   );
 

@@ -1,9 +1,10 @@
-import { Handle, hasBrand, repr } from '@tsyncio/core';
+import { Handle, hasBrand, repr, RuntimeError } from '@tsyncio/core';
 import { operation, type CoroutineGenerator, type Operation, type TaskLoop } from '@tsyncio/futures-tasks';
 import type { StreamIo } from '@tsyncio/socket';
 
 import { checkPieces } from '../bytes.js';
 import { checkOptions } from '../endpoint-arguments.js';
+import { refuseWhileSending } from '../file-sender.js';
 import type { StreamProtocol } from '../protocol.js';
 import type { StreamTransport } from '../stream-transport.js';
 import type { BaseTransport, Transport } from '../transport.js';
@@ -33,8 +34,8 @@ const OPTIONS = ['serverSide', 'serverHostname', 'received', 'sslHandshakeTimeou
  * @param protocol - Gets what is decrypted, and every later callback. `connectionMade` is not called.
  * @param sslContext - A `tls.SecureContext` or options.
  * @returns The transport to go on with; done after the handshake.
- * @throws Through the operation: TypeError for a wrong context or transport, ValueError for a time limit that is not above 0; the transport
- *   stays as it is then. OSError if the handshake fails (Node's `code`, `CERT_HAS_EXPIRED`), ConnectionResetError if the peer leaves,
+ * @throws Through the operation: TypeError for a wrong context or transport (one that has TLS is wrong), ValueError for a time limit that is
+ *   not above 0, RuntimeError for a transport that is closing or sends a file; the transport stays as it is then. OSError if the handshake fails (Node's `code`, `CERT_HAS_EXPIRED`), ConnectionResetError if the peer leaves,
  *   ConnectionAbortedError after `sslHandshakeTimeout`, CancelledError: the transport is closed then, and no protocol is told.
  *
  * @example
@@ -64,6 +65,12 @@ function* starting(
   if (!hasBrand(transport, 'StreamTransport')) {
     throw new TypeError(`startTls: transport ${repr(transport)} cannot go over to TLS`);
   }
+  const lower = transport as StreamTransport;
+  if (lower.getProtocol() instanceof TlsProtocol) {
+    throw new TypeError(`startTls: transport ${repr(transport)} has gone over to TLS already`);
+  }
+  if (lower.sendingFile) refuseWhileSending('startTls');
+  if (lower.isClosing()) throw new RuntimeError('startTls: the transport is closing');
   const { serverSide = false, serverHostname = null, received = [] } = options;
   if (serverHostname !== null && typeof serverHostname !== 'string') {
     throw new TypeError(`startTls: serverHostname must be a string, got ${repr(serverHostname)}`);
@@ -79,7 +86,6 @@ function* starting(
     waiter,
     callsMade: false,
   });
-  const lower = transport as StreamTransport;
   // Nothing may be read before TLS is there to get it.
   lower.pauseReading();
   lower.setProtocol(tls);
