@@ -111,6 +111,16 @@ export default defineConfig(
     },
   },
   {
+    // What posix_spawn cannot do: another user, systems without pidfd; see the file.
+    files: ['packages/subprocess/src/node-child.ts'],
+    rules: {
+      [restricted]: [
+        'error',
+        { paths: [...nodeIo.filter(({ name }) => !name.endsWith('child_process')), ...nodeTimers, ...nodePerformance] },
+      ],
+    },
+  },
+  {
     // The one host adapter and the one clock.
     files: ['packages/core/src/node-host.ts', 'packages/core/src/clock.ts'],
     rules: {

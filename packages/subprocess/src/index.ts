@@ -3,4 +3,9 @@
  *
  * @packageDocumentation
  */
-export {};
+export { type ChildProcessInfo, ChildTransport, type SubprocessLoop } from './child-transport.js';
+export { DEVNULL, PIPE, STDOUT } from './constants.js';
+export { subprocessExec, subprocessShell } from './subprocess-exec.js';
+export { type PathLike, type StdioTarget, SUBPROCESS_OPTIONS, type SubprocessOptions } from './subprocess-options.js';
+export { SubprocessProtocol, type SubprocessProtocolCallbacks } from './subprocess-protocol.js';
+export { type Signal, SubprocessTransport } from './subprocess-transport.js';

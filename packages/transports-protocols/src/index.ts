@@ -15,6 +15,7 @@ export { checkFactory, type ProtocolFactory } from './protocol-factory.js';
 export {
   BaseProtocol,
   BufferedProtocol,
+  checkProtocol,
   DatagramProtocol,
   Protocol,
   type BaseProtocolCallbacks,

@@ -30,10 +30,14 @@ export {
 export { BufferRing } from './linux/io-uring-buffers.js';
 export { ioUringCalls, type IoUringCalls } from './linux/io-uring-calls.js';
 export { MappedMemory } from './linux/io-uring-memory.js';
+export { hasPidfd, pidfdOpen } from './linux/pidfd.js';
 export { requireLinux, systemCalls, WOULD_BLOCK } from './platform.js';
 export * from './openssl/index.js';
+export { dupAbove, makePipe } from './posix/spawn-pipe.js';
 export { pipeCalls, type StreamCalls } from './posix/pipes.js';
 export { POLLIN, PollList, POLLOUT } from './posix/poll.js';
+export { hasEnded, killProcess, reap } from './posix/spawn-children.js';
+export { canSpawn, spawnProcess, type SpawnRequest } from './posix/spawn.js';
 export { fileCalls } from './posix/sendfile.js';
 export { DescriptorSets, FD_SETSIZE } from './posix/select.js';
 export { GATHER_MAX, type SystemCalls } from './system-calls.js';

@@ -1,0 +1,117 @@
+import { fileURLToPath } from 'node:url';
+import { types } from 'node:util';
+
+import { repr, ValueError } from '@tsyncio/core';
+
+import type { PathLike, SubprocessOptions } from './subprocess-options.js';
+
+/** What is to be started, in the form in which the system wants it. Bytes have no NUL. */
+export interface LaunchPlan {
+  /** The program as given; a bare name is looked up on {@link path}. */
+  readonly file: Buffer;
+  readonly args: readonly Buffer[];
+  readonly env: Readonly<Record<string, string>>;
+  /** The folders of PATH. */
+  readonly path: string;
+  readonly cwd: Buffer | null;
+  readonly newSession: boolean;
+  readonly restoreSignals: boolean;
+  /** Descriptors above 2, in order. */
+  readonly passFds: readonly number[];
+  readonly closeFds: boolean;
+  readonly uid: number | null;
+  readonly gid: number | null;
+}
+
+/** What a program gets that has no PATH. */
+const DEFAULT_PATH = '/bin:/usr/bin';
+
+/** @throws TypeError for a wrong type, ValueError for what no program can be given. */
+export function planExec(method: string, program: unknown, args: unknown, options: SubprocessOptions): LaunchPlan {
+  const first = toBytes(method, 'program', program);
+  if (!Array.isArray(args)) throw new TypeError(`${method}: args must be an array, got ${repr(args)}`);
+  const rest = args.map((arg: unknown, i) => toBytes(method, `args[${i}]`, arg));
+  const executable = executableOf(method, options);
+  return plan(method, executable ?? first, [first, ...rest], options);
+}
+
+/** @throws As {@link planExec}. */
+export function planShell(method: string, command: string | Uint8Array, options: SubprocessOptions): LaunchPlan {
+  const shell = executableOf(method, options) ?? Buffer.from('/bin/sh');
+  return plan(method, shell, [shell, Buffer.from('-c'), toBytes(method, 'cmd', command)], options);
+}
+
+function plan(method: string, file: Buffer, args: readonly Buffer[], options: SubprocessOptions): LaunchPlan {
+  const env = environment(method, options.env ?? process.env);
+  const { cwd, passFds, uid, gid } = options;
+  const kept = [...(passFds ?? [])].map((fd) => checkDescriptor(method, fd)).filter((fd) => fd > 2);
+  return {
+    file,
+    args,
+    env,
+    path: env['PATH'] ?? DEFAULT_PATH,
+    cwd: cwd === undefined || cwd === null ? null : toBytes(method, 'cwd', cwd),
+    newSession: Boolean(options.startNewSession),
+    restoreSignals: options.restoreSignals !== false,
+    passFds: [...new Set(kept)].sort((a, b) => a - b),
+    // As in Python, where `pass_fds` wins.
+    closeFds: options.closeFds !== false || kept.length > 0,
+    uid: checkId(method, 'uid', uid),
+    gid: checkId(method, 'gid', gid),
+  };
+}
+
+function executableOf(method: string, { executable }: SubprocessOptions): Buffer | null {
+  return executable === undefined || executable === null ? null : toBytes(method, 'executable', executable);
+}
+
+/** @throws TypeError for another type; ValueError for a NUL. */
+function toBytes(method: string, name: string, value: unknown): Buffer {
+  const bytes = bytesOf(value);
+  if (bytes === null) {
+    throw new TypeError(`${method}: ${name} must be a string, bytes or a file: URL, got ${repr(value)}`);
+  }
+  if (bytes.includes(0)) throw new ValueError(`${method}: ${name}: embedded null byte`);
+  return bytes;
+}
+
+function bytesOf(value: unknown): Buffer | null {
+  if (typeof value === 'string') return Buffer.from(value);
+  if (types.isUint8Array(value)) return Buffer.from(value);
+  return value instanceof URL ? Buffer.from(fileURLToPath(value)) : null;
+}
+
+function environment(method: string, env: unknown): Record<string, string> {
+  if (typeof env !== 'object' || env === null)
+    throw new TypeError(`${method}: env must be an object, got ${repr(env)}`);
+  const found: Record<string, string> = {};
+  for (const name of Object.keys(env)) {
+    const value = (env as Record<string, unknown>)[name];
+    if (value === undefined) continue;
+    if (typeof value !== 'string') throw new TypeError(`${method}: env.${name} must be a string, got ${repr(value)}`);
+    if (name === '' || name.includes('='))
+      throw new ValueError(`${method}: illegal environment variable name ${repr(name)}`);
+    if (name.includes('\0') || value.includes('\0')) throw new ValueError(`${method}: env: embedded null byte`);
+    found[name] = value;
+  }
+  return found;
+}
+
+function checkDescriptor(method: string, fd: unknown): number {
+  if (typeof fd !== 'number') throw new TypeError(`${method}: passFds must be descriptors, got ${repr(fd)}`);
+  if (!Number.isInteger(fd) || fd < 0 || fd > 0x7fffffff)
+    throw new ValueError(`${method}: bad value(s) in passFds: ${fd}`);
+  return fd;
+}
+
+function checkId(method: string, name: string, id: unknown): number | null {
+  if (id === undefined || id === null) return null;
+  if (typeof id !== 'number') throw new TypeError(`${method}: ${name} must be a number, got ${repr(id)}`);
+  if (!Number.isInteger(id) || id < 0 || id > 0xffffffff) throw new ValueError(`${method}: ${name} is no id: ${id}`);
+  return id;
+}
+
+/** For messages and logs. */
+export function pathText(path: PathLike): string {
+  return typeof path === 'string' ? path : path instanceof URL ? path.href : Buffer.from(path).toString();
+}
