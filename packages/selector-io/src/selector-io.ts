@@ -12,21 +12,17 @@ import {
   type Acceptor,
   type Address,
   type AddressLike,
-  ChildExit,
-  type ChildStatus,
   connectByWatching,
   type ConnectIo,
   type ConnectLoop,
   type DatagramChannel,
   type DatagramIo,
   type DatagramSink,
-  type ExitWatch,
   fileDescriptor,
   type FileDescriptorLike,
   ListenerAcceptor,
   type OwnedDescriptor,
   type PipeIo,
-  type ProcessIo,
   type Socket,
   type StreamChannel,
   type StreamIo,
@@ -69,9 +65,13 @@ interface Sleeper {
  * @example
  * const loop = new TaskLoop({ backend: new SelectorIo() });
  */
-export class SelectorIo implements StreamIo, PipeIo, DatagramIo, AcceptIo, ConnectIo, WatchIo, ProcessIo {
+export class SelectorIo implements StreamIo, PipeIo, DatagramIo, AcceptIo, ConnectIo, WatchIo {
   /** The selector that finds out what is ready. Its keys belong to the backend. */
-  readonly selector: Selector;
+  get selector(): Selector {
+    this.settleAll();
+    return this.asked;
+  }
+  private readonly asked: Selector;
   /** Internal: the system calls of this thread; loads the native code at the first stream. */
   get calls(): SystemCalls {
     return (this.systemCalls ??= systemCalls());
@@ -86,6 +86,8 @@ export class SelectorIo implements StreamIo, PipeIo, DatagramIo, AcceptIo, Conne
   /** Where the selector has no descriptor of ours to sleep on. */
   private readonly mirror: Mirror | null;
   private registered = 0;
+  /** Those of the registered ones that nobody waits for: see {@link parkReader}. */
+  private parked = 0;
   private ready: ReadySink | null = null;
   /** What wakes the loop. */
   private sleeper: Sleeper | null;
@@ -101,7 +103,7 @@ export class SelectorIo implements StreamIo, PipeIo, DatagramIo, AcceptIo, Conne
     checkPort('selector', selector, SELECTOR_METHODS);
     if (taken.has(selector)) throw new RuntimeError('this selector already serves another loop');
     taken.add(selector);
-    this.selector = selector;
+    this.asked = selector;
     this.harvester = harvesterOf(selector);
     this.mirror = mirrorOf(selector);
     this.sleeper = this.mirror;
@@ -116,16 +118,17 @@ export class SelectorIo implements StreamIo, PipeIo, DatagramIo, AcceptIo, Conne
   }
 
   get active(): boolean {
-    return this.registered > 0;
+    return this.registered > this.parked;
   }
 
   poll(timeout: number): void {
     if (this.closed) return;
     if (this.harvester !== null) this.harvester.harvest(timeout, this.visit);
-    else for (const [key, events] of this.selector.select(timeout)) this.visit(key, events);
+    else for (const [key, events] of this.asked.select(timeout)) this.visit(key, events);
   }
 
   arm(turn: () => void): void {
+    if (!this.active) this.settleAll();
     this.turn = turn;
     if (this.registered > 0) this.sleep();
   }
@@ -150,9 +153,10 @@ export class SelectorIo implements StreamIo, PipeIo, DatagramIo, AcceptIo, Conne
     }
     this.watches.clear();
     this.registered = 0;
+    this.parked = 0;
     // Before the selector's descriptor, otherwise libuv aborts the process.
     this.sleeper?.close();
-    this.selector.close();
+    this.asked.close();
     this.blocks.release();
     this.largeBlocks.release();
   }
@@ -174,6 +178,27 @@ export class SelectorIo implements StreamIo, PipeIo, DatagramIo, AcceptIo, Conne
     watch!.reader = null;
     handle.cancel();
     this.ask(watch!, watch!.wanted());
+    return true;
+  }
+
+  /**
+   * The registration stays with the selector: whoever receives in a loop waits again soon, and saves two system calls a message. It ends when the
+   * socket is closed, when the selector reports it twice with nobody waiting, or when the descriptor is named by anything but this socket. Only
+   * with a selector of ours that the loop sleeps on itself: any other sees asyncio's calls.
+   */
+  parkReader(socket: Socket): boolean {
+    if (this.harvester === null || this.mirror !== null) return this.removeReader(socket);
+    const watch = this.find(socket, EVENT_READ);
+    const handle = watch?.reader ?? null;
+    if (handle === null) return false;
+    watch!.reader = null;
+    handle.cancel();
+    if (watch!.file !== socket) {
+      this.settle(watch!);
+    } else {
+      watch!.keepFor(socket, this);
+      if (watch!.parked) this.parked++;
+    }
     return true;
   }
 
@@ -253,13 +278,6 @@ export class SelectorIo implements StreamIo, PipeIo, DatagramIo, AcceptIo, Conne
     return connectByWatching(this, loop, socket, address);
   }
 
-  // ---- ProcessIo --------------------------------------------------------------------------------------------------------------
-
-  watchExit(pid: number, onExit: (status: ChildStatus) => unknown, loop: HandleOwner): ExitWatch {
-    this.checkOpen();
-    return new ChildExit(this, pid, onExit, loop);
-  }
-
   // ---- For the channels ---------------------------------------------------------------------------------------------------------
 
   /**
@@ -270,6 +288,10 @@ export class SelectorIo implements StreamIo, PipeIo, DatagramIo, AcceptIo, Conne
   ask(watch: Watch, events: number): void {
     const before = watch.events;
     if (this.closed) return;
+    if (watch.parked) {
+      watch.parked = false;
+      this.parked--;
+    }
     if (events === before) {
       // The number may stand for another file by now: select and poll do not mind.
       if (events !== 0) this.reflect(watch.fd, events);
@@ -280,7 +302,7 @@ export class SelectorIo implements StreamIo, PipeIo, DatagramIo, AcceptIo, Conne
       this.registered--;
       if (!watch.stays) this.watches.delete(watch.fd);
       this.mirror?.forget(watch.fd);
-      this.selector.unregister(watch.fd);
+      this.asked.unregister(watch.fd);
       return;
     }
     if (before !== 0) {
@@ -288,13 +310,19 @@ export class SelectorIo implements StreamIo, PipeIo, DatagramIo, AcceptIo, Conne
       return;
     }
     this.mirror?.open(); // what it may throw must come before anything is registered
-    this.selector.register(watch.file, events, watch);
+    this.asked.register(watch.file, events, watch);
     this.registered++;
     watch.events = events;
     if (!watch.stays) this.watches.set(watch.fd, watch);
     if (this.mirror !== null) this.reflect(watch.fd, events);
     // The loop sleeps, and until now there was nothing to watch.
     else if (this.turn !== null && this.registered === 1) this.sleep();
+  }
+
+  /** Asks for nothing but what someone waits for. Internal. */
+  settle(watch: Watch): void {
+    const wanted = watch.wanted();
+    if (watch.events !== wanted) this.ask(watch, wanted);
   }
 
   /** Puts the handle of a channel on the ready queue. Internal. */
@@ -327,7 +355,7 @@ export class SelectorIo implements StreamIo, PipeIo, DatagramIo, AcceptIo, Conne
 
   private modify(watch: Watch, events: number): void {
     try {
-      this.selector.modify(watch.fd, events, watch);
+      this.asked.modify(watch.fd, events, watch);
       watch.events = events;
       this.reflect(watch.fd, events);
     } catch (error) {
@@ -350,7 +378,12 @@ export class SelectorIo implements StreamIo, PipeIo, DatagramIo, AcceptIo, Conne
 
   /** The watch of a descriptor; of an object that was closed meanwhile, by identity. */
   private find(file: FileDescriptorLike, events: number): Watch | undefined {
-    const watch = this.watches.get(this.descriptorOf(file));
+    const fd = this.descriptorOf(file);
+    let watch = this.watches.get(fd);
+    if (watch !== undefined && watch.file !== file && watch.asksTooMuch()) {
+      this.settle(watch);
+      watch = this.watches.get(fd);
+    }
     if (watch?.refuses(events) === true) {
       throw new RuntimeError(`descriptor ${watch.fd} is used by a transport`);
     }
@@ -371,6 +404,12 @@ export class SelectorIo implements StreamIo, PipeIo, DatagramIo, AcceptIo, Conne
     }
   }
 
+  /** Nothing is parked any more. */
+  private settleAll(): void {
+    if (this.closed) return;
+    for (const watch of this.watches.values()) if (watch.asksTooMuch()) this.settle(watch);
+  }
+
   /** Shows the mirror an interest, if there is a mirror; a sleeping loop then sleeps again, over the new one. */
   private reflect(fd: number, events: number): void {
     if (this.mirror === null) return;
@@ -379,7 +418,7 @@ export class SelectorIo implements StreamIo, PipeIo, DatagramIo, AcceptIo, Conne
   }
 
   private sleep(): void {
-    this.sleeper ??= new DescriptorPoll(this.selector.fileno!());
+    this.sleeper ??= new DescriptorPoll(this.asked.fileno!());
     this.sleeper.arm(this.turn!);
   }
 

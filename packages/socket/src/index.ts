@@ -13,22 +13,18 @@ export type {
   AcceptIo,
   Acceptor,
   Channel,
-  ChildStatus,
   ConnectIo,
   ConnectLoop,
   DatagramChannel,
   DatagramIo,
   DatagramSink,
-  ExitWatch,
   OwnedDescriptor,
   PipeIo,
-  ProcessIo,
   StreamChannel,
   StreamIo,
   StreamSink,
   WatchIo,
 } from './ports.js';
-export { ChildExit } from './readiness/child-exit.js';
 export { connectByWatching } from './readiness/connect.js';
 export { DatagramInbox, type InboxChannel } from './readiness/datagram-inbox.js';
 export { ListenerAcceptor } from './readiness/listener-acceptor.js';
@@ -50,7 +46,7 @@ export {
   sockSendfile,
   sockSendto,
 } from './sock/index.js';
-export { acceptedFrom, connectError, Socket, socketpair, type SocketOptions } from './socket.js';
+export { acceptedFrom, connectError, type DescriptorKeeper, Socket, socketpair, type SocketOptions } from './socket.js';
 export { addReader, addWriter, removeReader, removeWriter, type WatchingLoop } from './watch.js';
 export * from './dns/constants.js';
 export { ensureResolved, type HostAndPort, type ResolvingLoop } from './dns/ensure-resolved.js';

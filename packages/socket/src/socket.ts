@@ -35,6 +35,17 @@ const INT_MIN = -0x80000000;
 /** No Linux receives more in one call. */
 const MAX_RECV = 0x7ffff000;
 
+/** Who has kept a registration of a socket's descriptor: see `WatchIo.parkReader`. */
+export interface DescriptorKeeper {
+  /** Ends the registration, if there still is one. */
+  release(): void;
+  /**
+   * The socket was read without a wait. Time and again, that is a reason for the end: the kernel tells a registered descriptor's news whether anybody
+   * listens or not, at up to 0.8 us a message.
+   */
+  unneeded(): void;
+}
+
 /**
  * A socket: a descriptor with an owner. Python: `socket.socket`.
  *
@@ -58,6 +69,8 @@ export class Socket {
   readonly type: number;
   /** Protocol number, 0 for the default of family and type. */
   readonly proto: number;
+  /** Internal: a backend that keeps a registration of the descriptor; told before the descriptor goes. */
+  keeper: DescriptorKeeper | null = null;
   private fd: number;
 
   /**
@@ -407,6 +420,7 @@ export class Socket {
   /** Gives the descriptor away, open: this object is closed from now on. Returns -1 if it was. Python: `detach`. */
   detach(): number {
     const { fd } = this;
+    this.dismissKeeper();
     if (fd >= 0 && descriptorDebug()) ownershipEnds(this);
     this.fd = -1;
     return fd;
@@ -417,6 +431,7 @@ export class Socket {
     const { fd } = this;
     if (fd < 0) return;
     const ownership = descriptorDebug() ? ownershipEnds(this) : null;
+    this.dismissKeeper();
     this.fd = -1;
     const error = systemCalls().close(fd);
     if (error === -E.EBADF && descriptorDebug()) reportStolen(fd, ownership);
@@ -430,6 +445,12 @@ export class Socket {
 
   toString(): string {
     return `<Socket fd=${this.fd} family=${this.family} type=${this.type} proto=${this.proto}>`;
+  }
+
+  private dismissKeeper(): void {
+    const { keeper } = this;
+    this.keeper = null;
+    keeper?.release();
   }
 
   /** The descriptor, for a call that needs it open. */

@@ -30,7 +30,10 @@ export function sockOperation<T>(
   try {
     checkSocket(loop, sock);
     const result = attempt();
-    if (result !== null) return finishedOperation(loop, result);
+    if (result !== null) {
+      if (direction === 'readable') sock.keeper?.unneeded();
+      return finishedOperation(loop, result);
+    }
   } catch (error) {
     return failedOperation(loop, error);
   }

@@ -60,7 +60,7 @@ export function* repeatWhenReady(
 
 /** At once, not when the awaiter goes on: otherwise the next iteration would find the socket ready once more. */
 function end(wait: WatchedWait): void {
-  wait.unwatch();
+  wait.park();
   wait.setResult();
 }
 
@@ -101,6 +101,13 @@ export class WatchedWait extends Future<void> {
       // The socket was closed while the other direction was watched too: the backend has forgotten both.
       if (!isOSError(error)) throw error;
     }
+  }
+
+  /** As {@link unwatch}, but the backend may expect the next wait for the same socket. */
+  park(): void {
+    const { backend } = this.loop;
+    if (this.direction !== 'readable' || backend.parkReader === undefined) this.unwatch();
+    else if (!this.handle.cancelled()) backend.parkReader(this.sock);
   }
 
   override cancel(): boolean {
