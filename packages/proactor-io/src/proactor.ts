@@ -35,7 +35,7 @@ import type { UringChannel } from './channel.js';
 import { UringDatagramChannel } from './datagram-channel.js';
 import { UringPipeReader, UringPipeWriter } from './pipe-channel.js';
 import type { PollRequest } from './poll-request.js';
-import { checkIoUring } from './probe.js';
+import { withIoUring } from './probe.js';
 import { READ, Reports, WRITE } from './readiness.js';
 import { Ring } from './ring.js';
 import { UringStreamChannel } from './stream-channel.js';
@@ -93,18 +93,16 @@ export class IoUringProactor implements Proactor {
    * @throws RuntimeError with the reason if there can be no ring here: see {@link probeIoUring}.
    */
   constructor(options: IoUringProactorOptions = {}) {
-    checkIoUring();
-    this.ring = new Ring();
-    try {
-      this.buffers = new BufferRing(
-        this.ring.native,
-        { ...BUFFERS, checked: options.debug ?? debugFromEnvironment() },
-        systemError,
-      );
-    } catch (error) {
-      this.ring.close();
-      throw error;
-    }
+    const checked = options.debug ?? debugFromEnvironment();
+    [this.ring, this.buffers] = withIoUring(() => {
+      const ring = new Ring();
+      try {
+        return [ring, new BufferRing(ring.native, { ...BUFFERS, checked }, systemError)];
+      } catch (error) {
+        ring.close();
+        throw error;
+      }
+    });
   }
 
   // ---- IoBackend --------------------------------------------------------------------------------------------------------------------

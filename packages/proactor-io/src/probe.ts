@@ -24,27 +24,41 @@ let found: IoUringProbe | null = null;
  * variable `TSYNCIO_IO_URING=0` says no without trying.
  */
 export function probeIoUring(): IoUringProbe {
-  if (process.env[SWITCH] === '0') return { available: false, reason: `the environment variable ${SWITCH} is 0` };
-  return (found ??= probe());
+  const off = turnedOff();
+  if (off !== null) return { available: false, reason: off };
+  if (found !== null) return found;
+  try {
+    const ring = new Ring();
+    ring.close();
+    return (found = { available: true, ...ring.features });
+  } catch (error) {
+    // Not for ever: a limit may be raised.
+    return { available: false, reason: explain(error) };
+  }
 }
 
-/** @throws RuntimeError with the reason. */
-export function checkIoUring(): void {
-  const probed = probeIoUring();
-  if (!probed.available) throw new RuntimeError(`io_uring is not available: ${probed.reason}`);
+/**
+ * What `make` gives.
+ *
+ * @throws RuntimeError with the reason, if that cannot be for lack of io_uring.
+ */
+export function withIoUring<T>(make: () => T): T {
+  const off = turnedOff();
+  if (off !== null) throw new RuntimeError(`io_uring is not available: ${off}`);
+  try {
+    return make();
+  } catch (error) {
+    throw new RuntimeError(`io_uring is not available: ${explain(error)}`, { cause: error });
+  }
 }
 
-function probe(): IoUringProbe {
+function turnedOff(): string | null {
+  if (process.env[SWITCH] === '0') return `the environment variable ${SWITCH} is 0`;
   try {
     requireLinux('io_uring');
-    const ring = new Ring();
-    try {
-      return { available: true, ...ring.features };
-    } finally {
-      ring.close();
-    }
+    return null;
   } catch (error) {
-    return { available: false, reason: explain(error) };
+    return (error as Error).message;
   }
 }
 

@@ -3,10 +3,14 @@ import { E, EventCounter, IoUring, type IoUringFeatures, systemError } from '@ts
 import type { Operation } from './operation.js';
 import { OperationTable } from './operation-table.js';
 
-/** Requests that fit before they must be handed to the kernel. */
-const SUBMISSIONS = 1024;
-/** Completions that fit before the kernel has to keep some back; it loses none. */
-const COMPLETIONS = 8192;
+/**
+ * How many requests fit before they must be handed to the kernel, and how many completions before it has to keep some back (it loses none).
+ * The second pair is for where the limit of locked memory is what it was for decades, 64 KiB.
+ */
+const SIZES = [
+  [1024, 8192],
+  [128, 512],
+] as const;
 /** How often one poll enters the kernel, which prepares some twenty completions each time, as long as there are more. */
 const ROUNDS = 64;
 /** How often a queue that the kernel does not empty is offered again. */
@@ -29,7 +33,7 @@ export class Ring {
 
   /** @throws OSError with `syscall` `io_uring_setup` and so on. */
   constructor() {
-    this.uring = new IoUring(SUBMISSIONS, COMPLETIONS, systemError);
+    this.uring = openUring();
     try {
       this.counter = new EventCounter(systemError);
       const failed = this.uring.notify(this.counter.fd);
@@ -237,5 +241,15 @@ export class Ring {
     this.disarm();
     this.counter.close();
     this.uring.close();
+  }
+}
+
+function openUring(): IoUring {
+  const [[submissions, completions], small] = SIZES;
+  try {
+    return new IoUring(submissions, completions, systemError);
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== 'ENOMEM') throw error;
+    return new IoUring(...small, systemError);
   }
 }
