@@ -353,7 +353,7 @@ describe('over real networks', () => {
       };
       own['createServer'] = (...args: [never, never, never]) => {
         calls.push('createServer');
-        return createServer(loop, ...args);
+        return createServer(loop, ...(args as unknown as [never, never]));
       };
       const server = await startServer(echo, { sock: listen() });
       const [reader, writer] = await openConnection({ sock: dial(addressOf(server)) });

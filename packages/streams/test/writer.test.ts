@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 
 import { CancelledError, ConnectionResetError, RuntimeError } from '@tsyncio/core';
-import { gather, sleep, type TaskLoop } from '@tsyncio/futures-tasks';
+import { gather, sleep } from '@tsyncio/futures-tasks';
 import type { Socket } from '@tsyncio/socket';
 import { leakAudit } from '@tsyncio/test-support';
 import { connectReadPipe, connectWritePipe, Transport, WriteTransport } from '@tsyncio/transports-protocols';
