@@ -24,7 +24,7 @@ const options = { cwd: root, env, stdio: 'inherit', shell: process.platform === 
 
 /** Every task of turbo that `check` runs; the smoke test of the packed packages follows them. */
 const checks = ['build', 'typecheck', 'lint', 'publint', 'attw'];
-const rootChecks = ['//#lint:root', '//#format:check', '//#depcruise', '//#knip', '//#size'];
+const rootChecks = ['//#lint:root', '//#format:check', '//#depcruise', '//#knip', '//#docs:site', '//#size'];
 
 const args = process.argv.slice(3);
 const commands = { start, test, check, docs, report };
