@@ -39,6 +39,8 @@ export interface Waiter extends Job {
   source: LoopAwaitable | null;
   /** The task behind it, if there is one. */
   awaitingTask(): WaitingTask | null;
+  /** For call graphs: the future on whose behalf it waits, where that is no task. */
+  awaitedBy?(): object | null;
   /** True if the task behind it was asked to cancel, and the error has not been thrown. */
   cancelRequested(): boolean;
   /** The error is being thrown, or the request has been passed on. */

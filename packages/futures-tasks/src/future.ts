@@ -288,6 +288,11 @@ export class Future<T = unknown> implements LoopAwaitable<T> {
     return false;
   }
 
+  /** Internal: what runs when it is done; for call graphs. */
+  waitingJobs(): readonly Job[] {
+    return this.callbackList();
+  }
+
   /** The parts of the repr after the class name. Internal. */
   protected describe(): string[] {
     const parts: string[] = [this.describeState()];

@@ -6,7 +6,15 @@
 export { asyncgen } from './asyncgen.js';
 export type { AnyScheduler, LoopAwaitable, Outcome, Waiter } from './awaitable.js';
 export { asCompleted, type AsCompletedOptions, type CompletionIterator } from './as-completed.js';
+export { futureAddToAwaitedBy, futureDiscardFromAwaitedBy } from './awaited-by.js';
 export { Barrier, BrokenBarrierError } from './barrier.js';
+export {
+  captureCallGraph,
+  formatCallGraph,
+  printCallGraph,
+  type CallGraphOptions,
+  type FutureCallGraph,
+} from './call-graph.js';
 export { Condition } from './condition.js';
 export { call, checkCoroutine, isCoroutine, isCoroutineFunction, type Awaitable, type Coroutine } from './coroutine.js';
 export { drive } from './drive.js';

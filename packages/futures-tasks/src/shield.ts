@@ -1,3 +1,4 @@
+import { futureAddToAwaitedBy, futureDiscardFromAwaitedBy } from './awaited-by.js';
 import type { Awaitable } from './coroutine.js';
 import { type EnsureFutureOptions, type FutureFactory } from './current-factory.js';
 import { ensureFuture } from './ensure-future.js';
@@ -15,6 +16,7 @@ export function shield<T>(awaitable: Awaitable<T>, options: EnsureFutureOptions 
   if (inner.done()) return inner;
   const outer = (inner.getLoop() as FutureFactory).createFuture<T>();
   const innerDone = (): void => {
+    futureDiscardFromAwaitedBy(inner, outer);
     if (outer.cancelled()) {
       // Nobody will ask the outer one for the inner one's error.
       if (!inner.cancelled()) inner.exception();
@@ -23,9 +25,11 @@ export function shield<T>(awaitable: Awaitable<T>, options: EnsureFutureOptions 
     copyOutcome(inner, outer);
   };
   const outerDone = (): void => {
+    futureDiscardFromAwaitedBy(inner, outer);
     if (!inner.done()) inner.removeDoneCallback(innerDone);
   };
   inner.addDoneCallback(innerDone);
+  futureAddToAwaitedBy(inner, outer);
   outer.addDoneCallback(outerDone);
   return outer;
 }

@@ -292,7 +292,16 @@ export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwn
    */
   override inForeignWait(): boolean {
     if (this.done() || this.stage === Stage.New) return false;
-    if (this.waits !== null) return listOf(this.waits).every(({ source }) => source?.inForeignWait() === true);
+    if (this.waits !== null) {
+      // Tasks that wait for each other in a circle wait for the loop.
+      if (asked.has(this)) return false;
+      asked.add(this);
+      try {
+        return listOf(this.waits).every(({ source }) => source?.inForeignWait() === true);
+      } finally {
+        asked.delete(this);
+      }
+    }
     return this.stepper === null || this.stepper.waitsForPromise;
   }
 
@@ -497,6 +506,9 @@ export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwn
     return copy;
   }
 }
+
+/** Tasks that are being asked whether they are in a foreign wait. */
+const asked = new Set<object>();
 
 function makeScope(): AsyncResource {
   return new AsyncResource('tsyncio.Task', { requireManualDestroy: true });

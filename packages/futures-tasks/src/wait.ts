@@ -1,4 +1,5 @@
-import { repr, ValueError } from '@tsyncio/core';
+import { repr, taskOfContext, ValueError } from '@tsyncio/core';
+import { futureAddToAwaitedBy, futureDiscardFromAwaitedBy } from './awaited-by.js';
 import type { Awaitable } from './coroutine.js';
 import type { FutureFactory } from './current-factory.js';
 import type { Future } from './future.js';
@@ -68,12 +69,19 @@ function* waitForAll<A extends Awaitable>(
     timer?.cancel();
     release(waiter);
   };
-  for (const future of futures) future.addDoneCallback(memberDone);
+  const task = taskOfContext() as Future | null;
+  for (const future of futures) {
+    future.addDoneCallback(memberDone);
+    if (task !== null) futureAddToAwaitedBy(future, task);
+  }
   try {
     yield* waiter;
   } finally {
     timer?.cancel();
-    for (const future of futures) future.removeDoneCallback(memberDone);
+    for (const future of futures) {
+      future.removeDoneCallback(memberDone);
+      if (task !== null) futureDiscardFromAwaitedBy(future, task);
+    }
   }
   const done = new Set<FutureOf<A>>();
   const pending = new Set<FutureOf<A>>();
