@@ -57,13 +57,20 @@ export class NodeSession implements TlsSession {
     socket.on('end', () => this.later(() => (this.freed ? undefined : this.sink.onCloseNotify())));
   }
 
+  get unsent(): number {
+    return this.freed ? 0 : (this.socket?.writableLength ?? 0);
+  }
+
   received(length: number): unknown {
     if (!this.freed) this.bridge.push(Buffer.from(this.input.subarray(0, length)));
     return undefined;
   }
 
   write(data: Uint8Array): void {
-    if (this.secure && !this.ended && !this.freed) this.socket!.write(Buffer.from(data));
+    if (!this.secure || this.ended || this.freed) return;
+    this.socket!.write(Buffer.from(data), () => {
+      if (!this.freed) this.later(() => (this.freed ? undefined : this.sink.onProgress()));
+    });
   }
 
   end(done: () => void): void {

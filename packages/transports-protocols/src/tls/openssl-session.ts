@@ -136,6 +136,11 @@ export class OpensslSession implements TlsSession {
     return this.tell(isNew, data, closed, error);
   }
 
+  /** Everything is encrypted at once. */
+  get unsent(): number {
+    return 0;
+  }
+
   write(data: Uint8Array): void {
     if (this.state !== State.secure || !this.ssl.usable) return;
     for (let at = 0; at < data.length && this.stateNow() === State.secure; at += WRITE_MAX) {

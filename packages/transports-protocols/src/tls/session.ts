@@ -11,6 +11,8 @@ export interface TlsSink {
   onPlaintext(data: Buffer): unknown;
   /** The peer's close-notify: it will send no more, and nobody has cut anything off. */
   onCloseNotify(): unknown;
+  /** Some of {@link TlsSession.unsent} was handed over. */
+  onProgress(): unknown;
   /** The session has failed. An alert for the peer may have come through `onCiphertext`. Comes last. */
   onError(error: OSError): void;
 }
@@ -29,6 +31,8 @@ export interface TlsSession {
   received(length: number): unknown;
   /** Encrypts; only once secure, and not after `end`. The memory is the caller's again when the call returns. */
   write(data: Uint8Array): void;
+  /** Bytes that `write` took and the sink was not given yet: an engine may encrypt some time later. */
+  readonly unsent: number;
   /** Sends a close-notify, after what was written. Only once secure; idempotent. @param done - Called when it was handed to the sink. */
   end(done: () => void): void;
   /** Lets go of everything; idempotent. {@link info} stays what it is. */

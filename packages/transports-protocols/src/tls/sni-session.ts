@@ -35,6 +35,10 @@ export class SniSession implements TlsSession {
     private readonly make: (settings: TlsSettings) => TlsSession,
   ) {}
 
+  get unsent(): number {
+    return this.session?.unsent ?? 0;
+  }
+
   get input(): Uint8Array {
     return this.session?.input ?? this.room;
   }

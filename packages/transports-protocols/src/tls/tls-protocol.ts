@@ -67,7 +67,9 @@ export class TlsProtocol implements BufferedProtocolCallbacks, ProtocolCaller, T
   /** What `connectionLost` will be told, in place of what the TCP transport says. */
   private failure: unknown = null;
   /** The transport below has asked for a pause. */
-  lowerPaused = false;
+  private lowerPaused = false;
+  /** The engine has taken more than it could encrypt yet. */
+  private engineFull = false;
   /** `connectionMade` was called, so that the other callbacks may be. */
   private isMade = false;
 
@@ -81,7 +83,9 @@ export class TlsProtocol implements BufferedProtocolCallbacks, ProtocolCaller, T
     this.buffered = isBufferedProtocol(protocol);
     this.waiter = options.waiter;
     const { settings, serverHostname } = options;
-    this.session = makeSession(settings, serverHostname, this, (callback) => void loop.callSoon(callback));
+    this.session = makeSession(settings, serverHostname, this, (callback) => {
+      if (!loop.isClosed()) loop.callSoon(callback);
+    });
     this.transport = new TlsTransport(this, settings.given);
     options.owner?.attach(this.transport);
   }
@@ -169,19 +173,46 @@ export class TlsProtocol implements BufferedProtocolCallbacks, ProtocolCaller, T
   }
 
   pauseWriting(): unknown {
+    const known = this.writingPaused;
     this.lowerPaused = true;
-    return this.isMade ? this.call('pauseWriting', () => this.protocol!.pauseWriting?.()) : undefined;
+    return known ? undefined : this.tellWriting();
   }
 
   /** The protocol has changed, and the new one knows of a pause, or of none. */
   settleWriting(knowsPause: boolean): void {
-    if (this.protocol === null || knowsPause === this.lowerPaused) return;
-    void (this.lowerPaused ? this.pauseWriting() : this.resumeWriting());
+    if (this.protocol !== null && knowsPause !== this.writingPaused) void this.tellWriting();
   }
 
   resumeWriting(): unknown {
     this.lowerPaused = false;
-    return this.isMade ? this.call('resumeWriting', () => this.protocol!.resumeWriting?.()) : undefined;
+    return this.engineFull ? undefined : this.tellWriting();
+  }
+
+  /** Whether the protocol was told to stop writing, and not yet to go on. */
+  get writingPaused(): boolean {
+    return this.lowerPaused || this.engineFull;
+  }
+
+  /** Bytes that are neither sent nor in the buffer of the transport below. */
+  get unencrypted(): number {
+    return this.session.unsent;
+  }
+
+  private tellWriting(): unknown {
+    const callback = this.writingPaused ? 'pauseWriting' : 'resumeWriting';
+    return this.isMade ? this.call(callback, () => this.protocol![callback]?.()) : undefined;
+  }
+
+  /** What is not encrypted yet counts as buffered. Once all of it is, the transport below alone decides. */
+  onProgress(): unknown {
+    const { lower, session } = this;
+    if (lower === null || this.protocol === null) return undefined;
+    const known = this.writingPaused;
+    const [low, high] = lower.getWriteBufferLimits();
+    const size = lower.getWriteBufferSize() + session.unsent;
+    if (size > high && session.unsent > 0) this.engineFull = true;
+    else if (size <= low || session.unsent === 0) this.engineFull = false;
+    return known === this.writingPaused ? undefined : this.tellWriting();
   }
 
   // ---- What the session calls -------------------------------------------------------------------------------------------------
@@ -210,7 +241,7 @@ export class TlsProtocol implements BufferedProtocolCallbacks, ProtocolCaller, T
       }
       if (isStep(step)) step = adoptStep(this, step, 'connectionMade', this);
     }
-    if (this.lowerPaused && this.stateNow() === State.open) void this.pauseWriting();
+    if (this.writingPaused && this.stateNow() === State.open) void this.tellWriting();
     if (!this.waiter.done()) this.waiter.setResult(undefined);
     return step;
   }
@@ -254,7 +285,9 @@ export class TlsProtocol implements BufferedProtocolCallbacks, ProtocolCaller, T
   }
 
   write(data: Uint8Array): void {
-    if (this.state === State.open) this.session.write(data);
+    if (this.state !== State.open) return;
+    this.session.write(data);
+    if (this.session.unsent > 0) void this.onProgress();
   }
 
   close(): void {

@@ -112,9 +112,10 @@ export class TlsTransport extends Transport implements FileSender {
     return this.tls.lower?.getWriteBufferLimits() ?? [0, 0];
   }
 
-  /** In bytes of ciphertext. */
+  /** In bytes of ciphertext, and of what an engine has not encrypted yet. */
   override getWriteBufferSize(): number {
-    return this.tls.lower?.getWriteBufferSize() ?? 0;
+    const { lower, unencrypted } = this.tls;
+    return lower === null ? 0 : lower.getWriteBufferSize() + unencrypted;
   }
 
   override write(data: Uint8Array): void {
@@ -132,7 +133,7 @@ export class TlsTransport extends Transport implements FileSender {
 
   /** Internal: see {@link FileSender}. */
   get writingPaused(): boolean {
-    return this.tls.lowerPaused;
+    return this.tls.writingPaused;
   }
 
   /** Internal: see {@link FileSender}. */

@@ -55,6 +55,7 @@ export class End implements TlsSink {
   onSecure(): void {
     this.events.push('secure');
   }
+  onProgress(): void {}
   onPlaintext(data: Buffer): void {
     this.plaintext.push(data);
   }
