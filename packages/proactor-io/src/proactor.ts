@@ -12,17 +12,21 @@ import {
   type Acceptor,
   type Address,
   type AddressLike,
+  ChildExit,
+  type ChildStatus,
   connectByWatching,
   type ConnectIo,
   type ConnectLoop,
   type DatagramChannel,
   type DatagramIo,
   type DatagramSink,
+  type ExitWatch,
   fileDescriptor,
   type FileDescriptorLike,
   ListenerAcceptor,
   type OwnedDescriptor,
   type PipeIo,
+  type ProcessIo,
   type Socket,
   type StreamChannel,
   type StreamIo,
@@ -47,7 +51,7 @@ import { Interest, Watch } from './watch.js';
  * For plugin authors: whatever has these ports can be given to a loop as its `backend`. Transports, servers and the functions over
  * descriptors never ask how they are made.
  */
-export interface Proactor extends StreamIo, AcceptIo, ConnectIo, DatagramIo, PipeIo, WatchIo {}
+export interface Proactor extends StreamIo, AcceptIo, ConnectIo, DatagramIo, PipeIo, WatchIo, ProcessIo {}
 
 /** Buffers that all connections of a loop receive into, and the size of each. Small enough to stay in the processor's cache. */
 const BUFFERS = { group: 1, count: 64, size: 16 * 1024, incremental: true };
@@ -288,6 +292,11 @@ export class IoUringProactor implements Proactor {
 
   connect(loop: ConnectLoop, socket: Socket, address: AddressLike): Generator<unknown, void, unknown> {
     return connectByWatching(this, loop, socket, address);
+  }
+
+  watchExit(pid: number, onExit: (status: ChildStatus) => unknown, loop: HandleOwner): ExitWatch {
+    this.checkOpen();
+    return new ChildExit(this, pid, onExit, loop);
   }
 
   private prepare(socket: Socket): void {

@@ -121,7 +121,7 @@ export class Ring {
 
   /**
    * Ends what is pending of the operations there and then, so that the kernel lets go of their file: what is closed after it is closed. Their
-   * last completions are found at the next poll.
+   * last completions are found at the next poll, if there is to be one.
    */
   cancelNow(first: Operation, second: Operation | null = null): void {
     this.unwant(first);
@@ -133,6 +133,8 @@ export class Ring {
     this.submit();
     // Behind other work, which the kernel does in portions.
     for (let attempts = 0; this.uring.hasWork() && attempts < ATTEMPTS; attempts++) this.uring.enter();
+    // With nobody to report to, there may be no next poll.
+    if (this.wanted === 0) this.uring.reap(this.table);
   }
 
   private begin(operation: Operation): void {

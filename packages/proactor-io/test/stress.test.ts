@@ -1,4 +1,4 @@
-import { addReader, addWriter, removeReader, removeWriter, Socket, socketpair } from '@tsyncio/socket';
+import { addReader, addWriter, removeReader, removeWriter, type Socket, socketpair } from '@tsyncio/socket';
 import { TaskLoop } from '@tsyncio/futures-tasks';
 import type { OSError } from '@tsyncio/core';
 import { IoUringProactor } from '@tsyncio/proactor-io';

@@ -17,7 +17,7 @@ export interface IoUringCalls {
   drain(eventfd: number): number;
   close(fd: number): number;
   /** Copies memory that is not JavaScript's, or is: no view of either is needed. */
-  copy(to: number, from: number, length: number): void;
+  readonly copy: (to: number, from: number, length: number) => void;
 }
 
 let calls: IoUringCalls | undefined;
