@@ -1,4 +1,4 @@
-import { deserialize, serialize } from 'node:v8';
+import { serialize } from 'node:v8';
 import type { Transferable } from 'node:worker_threads';
 import {
   ConcurrentFuture,
@@ -13,7 +13,7 @@ import { BrokenExecutor } from './broken-executor.js';
 import { transferListOf } from './transfer.js';
 import { targetOf } from './worker-function.js';
 import { WorkerPool } from './worker-pool.js';
-import type { Call, Reply } from './worker-runtime.js';
+import type { Call, Invocation, Reply } from './worker-runtime.js';
 
 /** What both kinds of pools are made with. */
 export interface PoolOptions {
@@ -35,7 +35,7 @@ export interface PoolKind {
 
 interface Work {
   readonly future: ConcurrentFuture<unknown>;
-  readonly call: Call | Uint8Array;
+  readonly call: Call;
   readonly transferList: readonly Transferable[];
 }
 
@@ -44,7 +44,7 @@ export abstract class PoolExecutor implements Executor {
   private readonly kind: 'thread' | 'process';
   private readonly maxWorkers: number;
   private readonly makePool: () => WorkerPool;
-  private readonly initializer: Call['initializer'];
+  private readonly initializer: Invocation | undefined;
   /** Made at the first submit. */
   private pool: WorkerPool | null = null;
   private readonly queue = new Set<Work>();
@@ -65,7 +65,10 @@ export abstract class PoolExecutor implements Executor {
     this.kind = kind;
     this.maxWorkers = maxWorkers;
     this.makePool = () => new WorkerPool({ kind, maxWorkers, nextName, execArgv });
-    if (initializer !== undefined) this.initializer = { target: targetOf('initializer', initializer), args: initArgs };
+    if (initializer !== undefined) {
+      const { args } = snapshotOf('initializer', kind, initArgs);
+      this.initializer = { target: targetOf('initializer', initializer), args };
+    }
   }
 
   /**
@@ -83,7 +86,13 @@ export abstract class PoolExecutor implements Executor {
     if (this.isShutDown) throw new RuntimeError('cannot schedule new futures after shutdown');
     const future = new ConcurrentFuture<unknown>();
     const target = targetOf('submit', fn);
-    const work = { future, ...this.encode({ target, args, initializer: this.initializer }) };
+    const { args: snapshot, transferList } = snapshotOf('submit', this.kind, args);
+    const call = {
+      target,
+      args: snapshot,
+      ...(this.initializer === undefined ? {} : { initializer: this.initializer }),
+    };
+    const work: Work = { future, call, transferList };
     this.queue.add(work);
     future.addDoneCallback(() => this.queue.delete(work));
     this.start();
@@ -114,22 +123,6 @@ export abstract class PoolExecutor implements Executor {
     return `<${this.constructor.name} workers=${this.maxWorkers} running=${this.active} queued=${this.queue.size}>`;
   }
 
-  /** A snapshot of the call: what the caller does to the arguments later must not matter, however long it is queued. */
-  private encode(call: Call): Pick<Work, 'call' | 'transferList'> {
-    try {
-      if (this.kind === 'process') return { call: serialize(call), transferList: [] };
-      if (call.args.every(isPrimitive)) return { call, transferList: [] };
-      const transfer = transferListOf(call.args);
-      const copy = structuredClone({ args: call.args, transfer }, { transfer });
-      return { call: { ...call, args: copy.args }, transferList: copy.transfer };
-    } catch (error) {
-      throw new DOMException(
-        `submit: an argument cannot cross to a worker: ${(error as Error).message}`,
-        'DataCloneError',
-      );
-    }
-  }
-
   private start(): void {
     while (this.active < this.maxWorkers) {
       const [work] = this.queue;
@@ -141,36 +134,36 @@ export abstract class PoolExecutor implements Executor {
     }
   }
 
-  private async perform({ future, call, transferList }: Work): Promise<void> {
-    this.pool ??= this.makePool();
-    this.pool.hold(true);
-    let settle: () => void;
+  private perform(work: Work): void {
     try {
-      const answer = await this.pool.call(call, transferList);
-      const reply = (this.kind === 'process' ? deserialize(answer as Uint8Array) : answer) as Reply;
-      if ('broken' in reply) this.breakDown(decodeError(reply.broken));
-      settle = () => {
-        if ('value' in reply) future.setResult(reply.value);
-        else if ('error' in reply) future.setException(decodeError(reply.error));
-        else future.setException(this.broken);
-      };
+      this.pool ??= this.makePool();
+      this.pool.hold(true);
+      this.pool.call(work.call, work.transferList, (failure, reply) => this.finish(work, failure, reply));
     } catch (error) {
-      settle = () => future.setException(error);
+      // No worker could be made.
+      this.finish(work, error, undefined);
     }
+  }
+
+  private finish({ future }: Work, failure: unknown, reply: Reply | undefined): void {
+    if (reply !== undefined && 'broken' in reply) this.breakDown(decodeError(reply.broken));
     this.active--;
     this.start();
     if (this.active === 0) {
-      this.pool.hold(false);
+      this.pool?.hold(false);
       this.drained?.();
     }
-    // Last: what callbacks of the future throw is uncaught.
-    queueMicrotask(settle);
+    settle(() => {
+      if (reply === undefined) future.setException(failure);
+      else if ('value' in reply) future.setResult(reply.value);
+      else future.setException('error' in reply ? decodeError(reply.error) : this.broken);
+    });
   }
 
   private breakDown(cause: unknown): void {
     this.broken ??= new BrokenExecutor('the initializer of the executor failed', cause);
     for (const { future } of [...this.queue]) {
-      if (future.setRunningOrNotifyCancel()) future.setException(this.broken);
+      if (future.setRunningOrNotifyCancel()) settle(() => future.setException(this.broken));
     }
     this.queue.clear();
   }
@@ -181,7 +174,38 @@ export abstract class PoolExecutor implements Executor {
   }
 }
 
+/** What a callback of a future throws is uncaught, and no matter of the pool. */
+function settle(work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
+}
+
 function isPrimitive(value: unknown): boolean {
   const type = typeof value;
   return value === null || (type !== 'object' && type !== 'function' && type !== 'symbol');
+}
+
+/**
+ * The arguments as they are now: what the caller does to them later must not matter, however long the call is queued. Found out here, what
+ * cannot cross does not upset the channel.
+ */
+function snapshotOf(
+  method: string,
+  kind: 'thread' | 'process',
+  args: readonly unknown[],
+): { args: Call['args']; transferList: readonly Transferable[] } {
+  if (args.every(isPrimitive)) return { args, transferList: [] };
+  try {
+    if (kind === 'process') return { args: serialize(args), transferList: [] };
+    const transferList = transferListOf(args);
+    return structuredClone({ args, transferList }, { transfer: transferList });
+  } catch (error) {
+    const { message } = error as Error;
+    throw new DOMException(`${method}: an argument cannot cross to a worker: ${message}`, 'DataCloneError');
+  }
 }

@@ -1,7 +1,7 @@
-import type { Transferable } from 'node:worker_threads';
+import { MessageChannel, type Transferable } from 'node:worker_threads';
 import workerpool from 'workerpool';
 import { BrokenExecutor } from './broken-executor.js';
-import { RUN, RUNTIME, RUNTIME_VARIABLE, type Call } from './worker-runtime.js';
+import { RUN, RUNTIME, RUNTIME_VARIABLE, type Call, type Reply } from './worker-runtime.js';
 
 /** How to make the workers. Internal. */
 export interface WorkerPoolOptions {
@@ -14,10 +14,9 @@ export interface WorkerPoolOptions {
 
 /** A `Worker` or a `ChildProcess`. */
 interface LibraryWorker {
-  ref(): void;
   unref(): void;
   prependListener(event: 'exit' | 'error', listener: () => void): void;
-  readonly channel?: { ref(): void; unref(): void } | null;
+  readonly channel?: { unref(): void } | null;
   killed?: boolean;
 }
 
@@ -38,7 +37,8 @@ export class WorkerPool {
   private readonly pool: ReturnType<typeof workerpool.pool>;
   private readonly run: string;
   private readonly adopted = new WeakSet<WorkerRecord>();
-  private held = false;
+  /** Keeps the process alive in place of the workers, of which there may be many. */
+  private readonly keeper = new MessageChannel().port1;
 
   constructor({ kind, maxWorkers, nextName, execArgv }: WorkerPoolOptions) {
     this.run = RUN[kind];
@@ -61,36 +61,30 @@ export class WorkerPool {
   /**
    * Has a worker do it: a new one if none is idle. No more than `maxWorkers` calls at a time, so that the library has nothing to queue.
    *
-   * @returns Rejected with a BrokenExecutor if the worker ended; with what the channel said if the result could not be cloned.
+   * @param done - Called when it is done: with null and the reply, or with a BrokenExecutor if the worker has ended, or with what the
+   *   channel said if the result could not be cloned. Must not throw.
    */
-  async call(call: Call | Uint8Array, transferList: readonly Transferable[]): Promise<unknown> {
-    const outcome = this.pool.exec('run', [this.run, [call]], { transfer: [...transferList] });
+  call(call: Call, transferList: readonly Transferable[], done: (failure: Error | null, reply?: Reply) => void): void {
+    const options = transferList.length === 0 ? undefined : { transfer: [...transferList] };
+    const outcome = this.pool.exec('run', [this.run, [call]], options);
     this.adoptNew();
-    try {
-      return await outcome;
-    } catch (error) {
-      throw error instanceof workerpool.TerminateError ? broken(error) : channelError(error);
-    }
+    outcome.then(
+      (reply: Reply) => done(null, reply),
+      (error: Error) => done(error instanceof workerpool.TerminateError ? broken(error) : channelError(error)),
+    );
   }
 
-  /** Whether the workers keep the process alive; new ones do. */
+  /** Whether the process is kept alive. */
   hold(held: boolean): void {
-    if (this.held === held) return;
-    this.held = held;
-    for (const { worker } of this.workers()) {
-      if (worker === null) continue;
-      for (const one of [worker, worker.channel ?? null]) {
-        if (held) one?.ref();
-        else one?.unref();
-      }
-    }
+    if (held) this.keeper.ref();
+    else this.keeper.unref();
   }
 
   /** Ends the idle workers, which must be all of them. */
   async end(): Promise<void> {
-    // What ends must be waited for.
     this.hold(true);
     await this.pool.terminate();
+    this.keeper.close();
   }
 
   private workers(): WorkerRecord[] {
@@ -102,6 +96,8 @@ export class WorkerPool {
       const { worker } = record;
       if (worker === null || this.adopted.has(record)) continue;
       this.adopted.add(record);
+      worker.unref();
+      worker.channel?.unref();
       const drop = (): void => {
         const index = this.workers().indexOf(record);
         if (index >= 0) this.workers().splice(index, 1);
@@ -130,7 +126,8 @@ function broken(error: Error & { cause?: unknown }): BrokenExecutor {
         : code !== undefined
           ? ` with exit code ${code}`
           : '';
-  return new BrokenExecutor(`a worker of the executor ended while it worked${how}`, cause);
+  const what = thrown?.startsWith('spawn ') === true ? 'could not be started' : 'ended while it worked';
+  return new BrokenExecutor(`a worker of the executor ${what}${how}`, cause);
 }
 
 /** The library sends no name, and of a DOMException no message. */

@@ -1,12 +1,16 @@
 import { encodeError, type EncodedError } from '@tsyncio/core';
 import type { Target } from './worker-function.js';
 
-/** What a worker is to do. Internal. */
-export interface Call {
+/** A function to call, with its arguments as they were at the call; bytes are those of `v8.serialize`. Internal. */
+export interface Invocation {
   readonly target: Target;
-  readonly args: readonly unknown[];
+  readonly args: readonly unknown[] | Uint8Array;
+}
+
+/** What a worker is to do. Internal. */
+export interface Call extends Invocation {
   /** To be called once in each worker, before anything else. */
-  readonly initializer?: { readonly target: Target; readonly args: readonly unknown[] } | undefined;
+  readonly initializer?: Invocation;
 }
 
 /** What came of it. Internal. */
@@ -22,12 +26,9 @@ type Callable = (...args: unknown[]) => unknown;
 /**
  * Runs in the worker, from its text: it uses nothing but its arguments and the globals of Node.
  *
- * @returns The function that does one call. A process exchanges bytes, so that what cannot cross is found here and not in the channel.
+ * @returns The function that does one call. What it gives is a {@link Reply}, or wraps one for the pool library.
  */
-function createRuntime(
-  encode: typeof encodeError,
-  importModule: Importer,
-): (call: Call | Uint8Array) => Promise<unknown> {
+function createRuntime(encode: typeof encodeError, importModule: Importer): (call: Call) => unknown {
   const MAX_COMPILED = 256;
   const HINT =
     'the function runs in a worker, without the variables around it: pass them as arguments, import() what it needs, ' +
@@ -67,50 +68,47 @@ function createRuntime(
     if (typeof found !== 'function') throw new TypeError(`${target.url} exports no function '${target.name}'`);
     return found as Callable;
   };
-  const run = async (target: Target, args: readonly unknown[]): Promise<unknown> => {
+  const argsOf = ({ args }: Invocation): readonly unknown[] =>
+    args instanceof Uint8Array ? (process.getBuiltinModule('node:v8').deserialize(args) as unknown[]) : args;
+  const failure = (error: unknown, target: Target): Reply => {
+    if ('text' in target && error instanceof ReferenceError) error.message += ` (${HINT})`;
+    return { error: encode(error) };
+  };
+  const { isMainThread } = process.getBuiltinModule('node:worker_threads');
+  const success = (value: unknown): unknown => {
+    const list = typeof value === 'object' && value !== null && !isMainThread ? transfers.get(value) : undefined;
+    if (list === undefined) return { value } satisfies Reply;
+    return importModule('workerpool').then((module) => {
+      const { Transfer } = module['default'] as { Transfer: new (message: Reply, list: unknown[]) => unknown };
+      return new Transfer({ value }, list);
+    });
+  };
+  const invoke = async (invocation: Invocation): Promise<unknown> => {
+    const { target } = invocation;
+    const fn = 'text' in target ? compile(target.text) : await exportOf(target);
+    return fn(...argsOf(invocation));
+  };
+  const perform = (call: Call): unknown => {
+    const { target } = call;
+    const fail = (error: unknown): Reply => failure(error, target);
+    if (!('text' in target)) return invoke(call).then(success).catch(fail);
+    // Without a wait where there is nothing to wait for: this is most of what a short call costs.
     try {
-      const fn = 'text' in target ? compile(target.text) : await exportOf(target);
-      return await fn(...args);
+      const value = compile(target.text)(...argsOf(call));
+      const isPromise = typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
+      return isPromise ? Promise.resolve(value).then(success).catch(fail) : success(value);
     } catch (error) {
-      if ('text' in target && error instanceof ReferenceError) error.message += ` (${HINT})`;
-      throw error;
+      return fail(error);
     }
   };
-  const perform = async ({ target, args, initializer }: Call): Promise<Reply> => {
-    if (initializer !== undefined) {
-      try {
-        await (initialized ??= run(initializer.target, initializer.args));
-      } catch (error) {
-        return { broken: encode(error) };
-      }
-    }
-    try {
-      return { value: await run(target, args) };
-    } catch (error) {
-      return { error: encode(error) };
-    }
+  return (call) => {
+    if (call.initializer === undefined) return perform(call);
+    initialized ??= invoke(call.initializer);
+    return initialized.then(
+      () => perform(call),
+      (error: unknown): Reply => ({ broken: encode(error) }),
+    );
   };
-  const inThread = async (call: Call): Promise<unknown> => {
-    const reply = await perform(call);
-    const value = 'value' in reply ? reply.value : undefined;
-    const list = typeof value === 'object' && value !== null ? transfers.get(value) : undefined;
-    if (list === undefined) return reply;
-    const library = (await importModule('workerpool'))['default'] as {
-      Transfer: new (message: unknown, list: unknown[]) => unknown;
-    };
-    return new library.Transfer(reply, list);
-  };
-  const inProcess = async (bytes: Uint8Array): Promise<unknown> => {
-    const { deserialize, serialize } = process.getBuiltinModule('node:v8');
-    const reply = await perform(deserialize(bytes) as Call);
-    try {
-      return serialize(reply);
-    } catch (error) {
-      const { message } = error as Error;
-      return serialize({ error: { name: 'DataCloneError', message: `the result cannot come back: ${message}` } });
-    }
-  };
-  return (call) => (call instanceof Uint8Array ? inProcess(call) : inThread(call));
 }
 
 /** Makes the runtime in a worker. As text: bundlers and TypeScript runners have no module of ours to miss. Internal. */

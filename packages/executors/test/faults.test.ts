@@ -4,6 +4,9 @@ import { leakAudit, quiet } from '@tsyncio/test-support';
 import { errorOf } from './support/errors.js';
 import { eachPool } from './support/pools.js';
 
+// They start threads and processes, on machines that may be busy.
+jest.setTimeout(60_000);
+
 leakAudit();
 
 const never = (): Promise<void> => new Promise((resolve) => void setTimeout(resolve, 1e9));
@@ -85,6 +88,8 @@ describe.each(eachPool)('a pool of %s', (kind, makePool) => {
         .promise();
       pids.add(there);
       while (there === process.pid ? threads() > before : alive(there)) await quiet();
+      // It is gone, and its end is told in one of the next turns.
+      for (let turn = 0; turn < 10; turn++) await quiet();
     }
     expect(pids.size).toBe(kind === 'threads' ? 1 : 5);
   });

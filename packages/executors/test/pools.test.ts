@@ -4,6 +4,9 @@ import { leakAudit } from '@tsyncio/test-support';
 import { errorOf } from './support/errors.js';
 import { eachPool, work } from './support/pools.js';
 
+// They start threads and processes, on machines that may be busy.
+jest.setTimeout(60_000);
+
 leakAudit();
 
 type Add = (a: number, b: number) => number;
@@ -218,6 +221,9 @@ describe.each(eachPool)('a pool of %s', (kind, makePool) => {
 });
 
 test.each(eachPool)('%s: wrong options are refused', (_, makePool) => {
+  const initializer = (): void => undefined;
+  expect(() => makePool({ initializer, initArgs: [() => 1] })).toThrow(/^initializer: an argument cannot cross/);
+  expect(() => makePool({ initializer: Math.max })).toThrow(/^initializer: .* cannot cross to a worker/);
   for (const wrong of [0, -1, 1.5, NaN]) expect(() => makePool(wrong)).toThrow('maxWorkers must be greater than 0');
   for (const wrong of [null, 'two', { maxWorkers: '2' }, { initializer: 5 }, { initArgs: 5 }]) {
     expect(() => makePool(wrong as never)).toThrow(TypeError);

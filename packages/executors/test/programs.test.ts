@@ -106,6 +106,20 @@ test('threads carry the names of their pool, where Node tells them', async () =>
   expect(['unknown unknown\n', 'mine_0 ThreadPoolExecutor-0_0\n']).toContain(stdout);
 }, 40_000);
 
+test('processes that cannot be started', async () => {
+  const result = await run(`
+    import { ProcessPoolExecutor } from '@tsyncio/executors';
+    process.execPath = '/no/where';
+    const pool = new ProcessPoolExecutor(2);
+    for (const future of [pool.submit(() => 1), pool.submit(() => 2), pool.submit(() => 3)]) {
+      const error = await future.promise().catch((error) => error);
+      console.log(error.name, error.message, error.cause.code);
+    }
+    await pool.shutdown();`);
+  const line = 'BrokenExecutor a worker of the executor could not be started: spawn /no/where ENOENT ENOENT';
+  expect(result).toEqual(prints(line, line, line));
+}, 40_000);
+
 test('options of Node for the processes', async () => {
   const result = await run(`
     import { ProcessPoolExecutor } from '@tsyncio/executors';

@@ -19,6 +19,9 @@ import { errorOf } from './support/errors.js';
 import { Gate, wait } from './support/gate.js';
 import { eachPool, work } from './support/pools.js';
 
+// They start threads and processes, on machines that may be busy.
+jest.setTimeout(60_000);
+
 let loop: TaskLoop;
 beforeEach(() => {
   loop = new TaskLoop();

@@ -3,6 +3,9 @@ import { ProcessPoolExecutor, ThreadPoolExecutor, transfer } from '@tsyncio/exec
 import { compilePackages, leakAudit, runProgram } from '@tsyncio/test-support';
 import { errorOf } from './support/errors.js';
 
+// They start threads and processes, on machines that may be busy.
+jest.setTimeout(60_000);
+
 leakAudit();
 
 test('memory given with transfer moves to a thread, and is empty here', async () => {

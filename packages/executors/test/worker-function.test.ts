@@ -2,6 +2,9 @@ import { ThreadPoolExecutor, workerFunction } from '@tsyncio/executors';
 import { leakAudit } from '@tsyncio/test-support';
 import { work } from './support/pools.js';
 
+// They start threads and processes, on machines that may be busy.
+jest.setTimeout(60_000);
+
 leakAudit();
 
 class Shapes {
