@@ -34,7 +34,7 @@ function connection(family: number, host: string): { listener: Socket; client: S
   listener.bind([host, 0]);
   listener.listen();
   const client = new Socket(family, SOCK_STREAM);
-  client.connect([host, listener.getsockname()[1] as number]);
+  client.connect([host, listener.getsockname()[1]]);
   const [server, peer] = listener.accept();
   return { listener, client, server, peer };
 }

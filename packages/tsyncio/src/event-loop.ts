@@ -37,11 +37,20 @@ import {
   type LookupHost,
   type LookupPort,
   type PipeIo,
+  type ProcessIo,
   type SendfileOptions,
   type Socket,
   type StreamIo,
   type WatchIo,
 } from '@tsyncio/socket';
+import {
+  subprocessExec,
+  subprocessShell,
+  type PathLike,
+  type SubprocessOptions,
+  type SubprocessProtocolCallbacks,
+  type SubprocessTransport,
+} from '@tsyncio/subprocess';
 import {
   connectAcceptedSocket,
   connectReadPipe,
@@ -71,7 +80,7 @@ import {
 } from '@tsyncio/transports-protocols';
 
 /** All that a backend must offer for the methods of {@link EventLoop}. */
-export type LoopIo = StreamIo & DatagramIo & PipeIo & AcceptIo & ConnectIo & WatchIo;
+export type LoopIo = StreamIo & DatagramIo & PipeIo & AcceptIo & ConnectIo & WatchIo & ProcessIo;
 
 type Callback<A extends unknown[]> = (...args: A) => unknown;
 
@@ -356,5 +365,32 @@ export class EventLoop<B extends LoopIo = LoopIo> extends TaskLoop<B> {
    */
   shutdownDefaultExecutor(timeout?: number | null): Operation<void> {
     return shutdownDefaultExecutor(this, timeout);
+  }
+
+  /**
+   * Starts a program, without a shell, and connects its standard streams to a protocol. asyncio: `subprocess_exec`. See `subprocessExec` of
+   * `@tsyncio/subprocess` for options and errors.
+   *
+   * @param args - What follows the program's name. The streams that `options` does not name are pipes.
+   *
+   * @example
+   * const [transport] = await loop.subprocessExec(() => new Lines(), 'ls', ['-l'], { stdin: DEVNULL });
+   */
+  subprocessExec<P extends SubprocessProtocolCallbacks>(
+    protocolFactory: () => P,
+    program: PathLike,
+    args?: readonly PathLike[] | null,
+    options?: SubprocessOptions,
+  ): Operation<[SubprocessTransport, P]> {
+    return subprocessExec(this, protocolFactory, program, args, options);
+  }
+
+  /** Runs a command of the shell, as {@link subprocessExec} runs a program. asyncio: `subprocess_shell`. */
+  subprocessShell<P extends SubprocessProtocolCallbacks>(
+    protocolFactory: () => P,
+    cmd: string | Uint8Array,
+    options?: SubprocessOptions,
+  ): Operation<[SubprocessTransport, P]> {
+    return subprocessShell(this, protocolFactory, cmd, options);
   }
 }

@@ -171,12 +171,26 @@ export type {
   LookupHost,
   LookupPort,
   PipeIo,
+  ProcessIo,
   ReadableFile,
   SendfileOptions,
   SocketOptions,
   StreamIo,
   WatchIo,
 } from '@tsyncio/socket';
+export {
+  DEVNULL,
+  PIPE,
+  STDOUT,
+  SubprocessProtocol,
+  SubprocessTransport,
+  type ChildProcessInfo,
+  type PathLike,
+  type Signal,
+  type StdioTarget,
+  type SubprocessOptions,
+  type SubprocessProtocolCallbacks,
+} from '@tsyncio/subprocess';
 export {
   BaseProtocol,
   BaseTransport,
