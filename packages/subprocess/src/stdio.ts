@@ -2,7 +2,7 @@ import { closeSync, openSync } from 'node:fs';
 
 import { osError, repr } from '@tsyncio/core';
 import { fileDescriptor } from '@tsyncio/socket';
-import { dupAbove, E, makePipe, systemError } from '@tsyncio/socket/native';
+import { dupAbove, E, makePipe, systemCalls, systemError } from '@tsyncio/socket/native';
 
 import { DEVNULL, PIPE, STDOUT } from './constants.js';
 import type { SubprocessOptions } from './subprocess-options.js';
@@ -73,7 +73,8 @@ export class Stdio {
   private open(fd: number, target: number | null): number {
     switch (target) {
       case null:
-        return -1;
+        // Node has made these close-on-exec: what becomes itself is not. One that is closed here stays so.
+        return systemCalls().isNonblocking(fd) < 0 ? -1 : fd;
       case PIPE: {
         const [read, write] = pipe();
         this.ours[fd] = fd === 0 ? write : read;
