@@ -22,7 +22,7 @@ export {
 } from './errors.js';
 export type { ExceptionContext } from './exception-context.js';
 export { ConcurrentFuture, type Executor, type ShutdownOptions } from './executor.js';
-export { Handle, TimerHandle, type HandleOwner } from './handle.js';
+export { Handle, repeatingHandle, TimerHandle, type HandleOwner } from './handle.js';
 export type { Host } from './host.js';
 export { NoIo, type IoBackend, type ReadyJob, type ReadySink } from './io-backend.js';
 export { logger, setLogger, type Logger } from './logger.js';

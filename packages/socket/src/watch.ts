@@ -1,4 +1,4 @@
-import { copyContext, Handle, type HandleOwner, RuntimeError } from '@tsyncio/core';
+import { type HandleOwner, repeatingHandle, RuntimeError } from '@tsyncio/core';
 
 import type { FileDescriptorLike } from './address.js';
 import { kindOf } from './arguments.js';
@@ -31,7 +31,7 @@ export function addReader<A extends unknown[]>(
   ...args: A
 ): void {
   check(loop, 'addReader', callback);
-  loop.backend.addReader(file, new Handle(callback, args, loop, copyContext()));
+  loop.backend.addReader(file, repeatingHandle(callback, args, loop));
 }
 
 /**
@@ -52,7 +52,7 @@ export function addWriter<A extends unknown[]>(
   ...args: A
 ): void {
   check(loop, 'addWriter', callback);
-  loop.backend.addWriter(file, new Handle(callback, args, loop, copyContext()));
+  loop.backend.addWriter(file, repeatingHandle(callback, args, loop));
 }
 
 /** Ends {@link addWriter}, as {@link removeReader} does for readers. asyncio: `loop.remove_writer`. */
