@@ -1,26 +1,33 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import net from 'node:net';
-import { text } from 'node:stream/consumers';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { buffer, text } from 'node:stream/consumers';
 
 import { gather, type Future } from '@tsyncio/futures-tasks';
-import { createServer } from '@tsyncio/server';
+import { createServer, createUnixServer } from '@tsyncio/server';
 import { leakAudit, quiet } from '@tsyncio/test-support';
-import { createConnection, type Transport } from '@tsyncio/transports-protocols';
+import { createConnection, createUnixConnection, type Transport } from '@tsyncio/transports-protocols';
 
 import { addressOf, Echo, inLoop } from './support/world.js';
 
 leakAudit();
 
-const hasPython = ((): boolean => {
+function has(command: string, ...args: string[]): boolean {
   try {
-    execFileSync('python3', ['-c', 'import asyncio'], { stdio: 'ignore' });
+    execFileSync(command, args, { stdio: 'ignore' });
     return true;
   } catch {
     return false;
   }
-})();
-const testPython = hasPython ? test : test.skip;
+}
+const testPython = has('python3', '-c', 'import asyncio') ? test : test.skip;
+const testSocat = has('socat', '-V') ? test : test.skip;
+const testOpenssl = has('socat', '-V') && has('openssl', 'version') ? test : test.skip;
+
+const tlsFile = (name: string): string => path.join(__dirname, '../../transports-protocols/test/fixtures/tls', name);
 
 const SIZES = [1, 2, 1000, 65_536, 65_537, 3_000_000];
 
@@ -169,6 +176,74 @@ testPython(
     expect(answers).toEqual(SIZES.map(() => true));
     python.stdin.end();
     await once(python, 'close');
+  }),
+  30_000,
+);
+
+/** What socat gives back for a question, until the end. */
+async function socat(question: Buffer, ...args: string[]): Promise<Buffer> {
+  const child = spawn('socat', ['-t', '10', '-', ...args], { stdio: ['pipe', 'pipe', 'ignore'] });
+  const closed = once(child, 'close');
+  child.stdin.on('error', () => undefined);
+  child.stdin.end(question);
+  const answer = await buffer(child.stdout);
+  await closed;
+  await quiet();
+  return answer;
+}
+
+testSocat(
+  'socat as client over TCP and a Unix socket, and as server (skipped without socat)',
+  inLoop(async ({ loop }) => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'tsyncio-socat-'));
+    const at = path.join(folder, 's');
+    const question = pattern(1_000_000, 5);
+    const tcp = await createServer(loop, () => new HalfCloser(), '127.0.0.1', 0);
+    const unix = await createUnixServer(loop, () => new HalfCloser(), at);
+    const [host, port] = addressOf(tcp);
+    expect((await socat(question, `TCP:${host}:${port}`)).equals(question)).toBe(true);
+    expect((await socat(question, `UNIX-CONNECT:${at}`)).equals(question)).toBe(true);
+    for (const server of [tcp, unix]) {
+      server.close();
+      await server.waitClosed();
+    }
+
+    const theirs = path.join(folder, 't');
+    const child = spawn('socat', ['-d', '-d', '-t', '10', `UNIX-LISTEN:${theirs}`, 'EXEC:cat'], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    await once(child.stderr, 'data'); // it listens
+    while (!existsSync(theirs)) await quiet();
+    const [, asking] = await createUnixConnection(loop, () => new Asking(loop, question), theirs);
+    expect((await asking.answer).equals(question)).toBe(true);
+    if (child.exitCode === null) await once(child, 'close');
+    await quiet();
+    rmSync(folder, { recursive: true });
+  }),
+  30_000,
+);
+
+testOpenssl(
+  'socat as client over TLS (skipped without socat)',
+  inLoop(async ({ loop }) => {
+    const ssl = { cert: readFileSync(tlsFile('server.crt'), 'utf8'), key: readFileSync(tlsFile('server.key'), 'utf8') };
+    const server = await createServer(loop, () => new Echo(), '127.0.0.1', 0, { ssl });
+    const question = pattern(100_000, 7);
+    const target = `OPENSSL:127.0.0.1:${addressOf(server)[1]},cafile=${tlsFile('ca.crt')},commonname=localhost`;
+    const child = spawn('socat', ['-t', '10', '-', target], { stdio: ['pipe', 'pipe', 'ignore'] });
+    child.stdin.write(question); // no end: TLS has none for one direction
+    const pieces: Buffer[] = [];
+    for await (const piece of child.stdout as AsyncIterable<Buffer>) {
+      pieces.push(piece);
+      if (pieces.reduce((sum, { length }) => sum + length, 0) >= question.length) break;
+    }
+    expect(Buffer.concat(pieces).equals(question)).toBe(true);
+    child.kill();
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'close');
+    await quiet();
+    server.abortClients();
+    server.close();
+    await server.waitClosed();
   }),
   30_000,
 );

@@ -1,12 +1,20 @@
-import { ConnectionAbortedError, ConnectionResetError, isOSError, TimeoutError, ValueError } from '@tsyncio/core';
+import {
+  ConnectionAbortedError,
+  ConnectionResetError,
+  isOSError,
+  RuntimeError,
+  TimeoutError,
+  ValueError,
+} from '@tsyncio/core';
 import { gather, sleep, waitFor } from '@tsyncio/futures-tasks';
 import { leakAudit } from '@tsyncio/test-support';
-import { BufferedProtocol, startTls, StreamTransport, type Transport } from '@tsyncio/transports-protocols';
+import { BufferedProtocol, sendfile, startTls, StreamTransport, type Transport } from '@tsyncio/transports-protocols';
 
 import { ca } from './support/certificates.js';
 import { pairFor } from './support/backends.js';
 import { failure } from './support/failure.js';
 import { eachEngineAndBackend } from './support/memory-tls.js';
+import { TestFile } from './support/files.js';
 import { open, Recorder } from './support/recorder.js';
 import { serverSsl, tlsPair } from './support/tls-pair.js';
 import { drain, fill, inLoop, iterations, type World } from './support/world.js';
@@ -201,6 +209,33 @@ eachEngineAndBackend((engine, { inLoop, pair }) => {
     }),
   );
 });
+
+test(
+  'STARTTLS-05 one that is going over, sends a file or is closing is refused at once, and goes on with what it does',
+  inLoop(async (world) => {
+    const { loop } = world;
+    const [client, server] = await plainPair(world);
+    const again = (): Promise<Error> => failure(startTls(loop, client.transport, client, trusting, localhost));
+    using file = new TestFile(Buffer.alloc(2_000_000));
+    const sending = sendfile(loop, client.transport, file.fd);
+    expect(await again()).toBeInstanceOf(RuntimeError);
+    expect(await sending).toBe(2_000_000);
+    await server.bytes(2_000_000);
+
+    const starting = startTls(loop, client.transport, client, trusting, localhost);
+    expect(await again()).toBeInstanceOf(TypeError);
+    const there = await startTls(loop, server.transport, server, serverSsl, asServer);
+    const here = await starting;
+    expect(await again()).toBeInstanceOf(TypeError); // it has TLS above it
+    await endAll([here, there], client, server);
+
+    const [one, other] = await plainPair(world);
+    one.transport.close();
+    expect(await failure(startTls(loop, one.transport, one, trusting))).toBeInstanceOf(RuntimeError);
+    await endAll([one.transport, other.transport], one, other);
+    expect(await failure(startTls(loop, one.transport, one, trusting))).toBeInstanceOf(RuntimeError);
+  }),
+);
 
 test(
   'STARTTLS-04 STARTTLS-05 STARTTLS-06 wrong arguments leave the transport as it is',

@@ -247,6 +247,18 @@ async function whenReset(socket: Socket): Promise<string | undefined> {
   });
 }
 
+const hasWrk = spawnSync('wrk', ['-v']).error === undefined;
+(hasWrk ? test : test.skip)(hasWrk ? 'under the load of wrk' : 'wrk (skipped: wrk is not installed)', async () => {
+  for (const connections of ['50', '500']) {
+    const { stdout } = await run('wrk', ['-t', '2', '-c', connections, '-d', '2s', '--timeout', '10s', tcp.name]);
+    expect(stdout).not.toMatch(/Socket errors|Non-2xx/);
+    expect(Number(/(\d+) requests in/.exec(stdout)?.[1])).toBeGreaterThan(1000);
+  }
+  expect(bodies(await exchange(tcp.port, 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'))).toEqual([
+    'Hello, World!\n',
+  ]);
+});
+
 test('the end waits for the answers, and idle connections are closed', async () => {
   const { port, child, ended } = await serve('--port', '0');
   const idle = connect(port, '127.0.0.1');
