@@ -12,17 +12,21 @@ import {
   type Acceptor,
   type Address,
   type AddressLike,
+  ChildExit,
+  type ChildStatus,
   connectByWatching,
   type ConnectIo,
   type ConnectLoop,
   type DatagramChannel,
   type DatagramIo,
   type DatagramSink,
+  type ExitWatch,
   fileDescriptor,
   type FileDescriptorLike,
   ListenerAcceptor,
   type OwnedDescriptor,
   type PipeIo,
+  type ProcessIo,
   type Socket,
   type StreamChannel,
   type StreamIo,
@@ -65,7 +69,7 @@ interface Sleeper {
  * @example
  * const loop = new TaskLoop({ backend: new SelectorIo() });
  */
-export class SelectorIo implements StreamIo, PipeIo, DatagramIo, AcceptIo, ConnectIo, WatchIo {
+export class SelectorIo implements StreamIo, PipeIo, DatagramIo, AcceptIo, ConnectIo, WatchIo, ProcessIo {
   /** The selector that finds out what is ready. Its keys belong to the backend. */
   get selector(): Selector {
     this.settleAll();
@@ -276,6 +280,13 @@ export class SelectorIo implements StreamIo, PipeIo, DatagramIo, AcceptIo, Conne
 
   connect(loop: ConnectLoop, socket: Socket, address: AddressLike): Generator<unknown, void, unknown> {
     return connectByWatching(this, loop, socket, address);
+  }
+
+  // ---- ProcessIo --------------------------------------------------------------------------------------------------------------
+
+  watchExit(pid: number, onExit: (status: ChildStatus) => unknown, loop: HandleOwner): ExitWatch {
+    this.checkOpen();
+    return new ChildExit(this, pid, onExit, loop);
   }
 
   // ---- For the channels ---------------------------------------------------------------------------------------------------------

@@ -13,18 +13,22 @@ export type {
   AcceptIo,
   Acceptor,
   Channel,
+  ChildStatus,
   ConnectIo,
   ConnectLoop,
   DatagramChannel,
   DatagramIo,
   DatagramSink,
+  ExitWatch,
   OwnedDescriptor,
   PipeIo,
+  ProcessIo,
   StreamChannel,
   StreamIo,
   StreamSink,
   WatchIo,
 } from './ports.js';
+export { ChildExit } from './readiness/child-exit.js';
 export { connectByWatching } from './readiness/connect.js';
 export { DatagramInbox, type InboxChannel } from './readiness/datagram-inbox.js';
 export { ListenerAcceptor } from './readiness/listener-acceptor.js';

@@ -242,3 +242,23 @@ export interface WatchIo extends IoBackend {
   /** As `removeReader`, for writing. */
   removeWriter(file: FileDescriptorLike): boolean;
 }
+
+/** How a child ended: its exit code, or minus the number of the signal that ended it; null if somebody else has reaped it, so that nobody knows. */
+export type ChildStatus = number | null;
+
+/** What `watchExit` returns. */
+export interface ExitWatch {
+  /** Nobody is told any more, and nobody reaps the child; idempotent. Allowed after the backend was closed. */
+  stop(): void;
+}
+
+/** The end of children of this process. */
+export interface ProcessIo extends IoBackend {
+  /**
+   * Tells once how a child ended, and reaps it. It may have ended already.
+   *
+   * @param pid - A child of this process that nobody else waits for.
+   * @throws OSError if the child cannot be watched: `EMFILE`, `ESRCH`.
+   */
+  watchExit(pid: number, onExit: (status: ChildStatus) => unknown, loop: HandleOwner): ExitWatch;
+}
