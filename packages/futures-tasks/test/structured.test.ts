@@ -359,6 +359,47 @@ const programs: Record<string, Program> = {
     );
     p.log(`after ${p.counts()}`);
   },
+  *user_uncancels_outer(p) {
+    yield p.logged(
+      'outer',
+      p.timeout(1, () =>
+        p.passed(
+          'inner',
+          p.timeout(3, function* () {
+            try {
+              yield sleep(10);
+            } catch {
+              p.log(`${currentTask()!.uncancel()} left`);
+            }
+            yield sleep(10);
+          }),
+        ),
+      ),
+    );
+    p.log(`after ${p.counts()}`);
+  },
+  *cancellation_due_at_entry(p) {
+    const task = p.task(function* () {
+      for (const delay of [0, 1]) {
+        currentTask()!.cancel();
+        yield p.logged(
+          'timeout',
+          p.timeout(delay, () => p.work('body', 10)),
+        );
+        p.log(`counts ${p.counts()}`);
+      }
+      currentTask()!.cancel();
+      yield p.logged(
+        'group',
+        p.group(function* (g) {
+          void g.createTask(p.worker('a', 5));
+          yield p.work('b', 5);
+        }),
+      );
+      p.log(`counts ${p.counts()}`);
+    });
+    yield p.logged('task', () => join(task));
+  },
   *own_timeout_inside(p) {
     // A user's own deadline, by cancel and uncancel.
     const mine = function* (delay: number, fn: Fn): Body {

@@ -124,6 +124,19 @@ describe('timeout', () => {
       ]);
     }));
 
+  test('uncancel drops a cancellation that has not been thrown, as after a wait for a promise outside of the loop', () =>
+    play(async ({ loop }) => {
+      let settle!: () => void;
+      const foreign = new Promise<void>((resolve) => (settle = resolve));
+      loop.callLater(2, () => settle());
+      const value = await timeout(1, async (limit) => {
+        await foreign;
+        expect([limit.expired(), currentTask()!.cancelling(), currentTask()!.uncancel()]).toEqual([true, 1, 0]);
+        return sleep(1, 'went on');
+      });
+      expect(value).toBe('went on');
+    }));
+
   test('the signal of the task is aborted for what is not of the loop', () =>
     play(async () => {
       const error = await errorOf(

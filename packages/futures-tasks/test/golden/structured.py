@@ -215,6 +215,26 @@ async def user_uncancels():
     await logged('timeout', lambda: to(1, body))
     log('after '+counts())
 @scenario
+async def user_uncancels_outer():
+    async def inner(t):
+        try: await sleep(10)
+        except CancelledError: log('%d left'%current_task().uncancel())
+        await sleep(10)
+    async def outer(t):
+        await logged2('inner', lambda: to(3, inner))
+    await logged('outer', lambda: to(1, outer)); log('after '+counts())
+@scenario
+async def cancellation_due_at_entry():
+    async def body(t): await work('body', 10)
+    async def child():
+        for delay in (0, 1):
+            current_task().cancel()
+            await logged('timeout', lambda: to(delay, body)); log('counts '+counts())
+        current_task().cancel()
+        async def group(g): g.create_task(work('a', 5)); await work('b', 5)
+        await logged('group', lambda: tg(group)); log('counts '+counts())
+    t=ctask(child()); await logged('task', lambda: t)
+@scenario
 async def own_timeout_inside():
     # a user's own deadline, by cancel and uncancel
     loop=asyncio.get_running_loop()
