@@ -9,11 +9,13 @@ export async function main(make) {
   const [kind, inFlight, memory, seconds] = [process.argv[2], ...process.argv.slice(3).map(Number)];
   const call = await make(kind, memory);
   if (call === null) return void console.log('null');
-  await round(call, inFlight, seconds / 2, memory);
+  await round(call, inFlight, seconds, memory);
+  const before = process.cpuUsage();
   const { rate, times } = await round(call, inFlight, seconds, memory);
+  const { user, system } = process.cpuUsage(before);
   times.sort((a, b) => a - b);
   const at = (part) => times[Math.floor(times.length * part)] * 1000;
-  console.log(JSON.stringify({ rate, p50: at(0.5), p99: at(0.99) }));
+  console.log(JSON.stringify({ rate, cpu: (user + system) / times.length, p50: at(0.5), p99: at(0.99) }));
 }
 
 async function round(call, inFlight, seconds, memory) {

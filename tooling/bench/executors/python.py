@@ -36,10 +36,12 @@ async def main(kind, in_flight, memory, seconds):
     makers = {"thread": concurrent.futures.ThreadPoolExecutor, "process": concurrent.futures.ProcessPoolExecutor}
     pool = makers[kind](2)
     argument = 0 if memory == 0 else bytes(2**20)
-    await a_round(loop, pool, in_flight, argument, seconds / 2)
+    await a_round(loop, pool, in_flight, argument, seconds)
+    before = time.process_time()
     rate, times = await a_round(loop, pool, in_flight, argument, seconds)
+    cpu = (time.process_time() - before) / len(times) * 1e6
     at = lambda part: times[int(len(times) * part)] * 1e6
-    print(json.dumps({"rate": rate, "p50": at(0.5), "p99": at(0.99)}))
+    print(json.dumps({"rate": rate, "cpu": cpu, "p50": at(0.5), "p99": at(0.99)}))
     pool.shutdown()
 
 

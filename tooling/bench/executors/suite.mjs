@@ -8,10 +8,12 @@ export const title = 'Executors';
 export const notes = `A function that gives its argument back, run by \`runInExecutor\` in a pool of two workers: one call after the other, and with 64 in
 flight. Node's line is the bare pool library, workerpool, with the same function; the line below it worker_threads and child_process
 alone, without a pool, with a worker that knows what to do. Memory: a megabyte given to a thread and back, copied, and moved with
-\`transfer\` (CPython's threads share it). Higher ratios are better for tsyncio.`;
+\`transfer\` (CPython's threads share it). The CPU is that of the whole process, with its threads and without its children: with more threads at
+work than cores it tells more than the rate.`;
 
-const SECONDS = 1;
+const SECONDS = 2;
 const calls = { title: 'calls/s', more: true, show: rate };
+const cpu = { title: 'CPU each', show: micros };
 const p50 = { title: 'p50', show: micros };
 const p99 = { title: 'p99', show: micros };
 
@@ -21,11 +23,11 @@ const variants = [{ key: 'node', title: 'Node, no pool', bare: true }];
 export function scenarios() {
   return [
     ...Object.entries(kinds).flatMap(([kind, title]) => [
-      scenario(`executor-${kind}`, `one call at a time, ${title}`, [kind, 1, 0], { rate: calls, p50, p99 }),
-      scenario(`executor-${kind}-64`, `64 calls in flight, ${title}`, [kind, 64, 0], { rate: calls }),
+      scenario(`executor-${kind}`, `one call at a time, ${title}`, [kind, 1, 0], { rate: calls, cpu, p50, p99 }),
+      scenario(`executor-${kind}-64`, `64 calls in flight, ${title}`, [kind, 64, 0], { rate: calls, cpu }),
     ]),
-    scenario('executor-copy', '1 MiB to a thread and back', ['thread', 1, 1], { rate: calls }),
-    scenario('executor-transfer', '1 MiB moved to a thread and back', ['thread', 1, 2], { rate: calls }),
+    scenario('executor-copy', '1 MiB to a thread and back', ['thread', 1, 1], { rate: calls, cpu }),
+    scenario('executor-transfer', '1 MiB moved to a thread and back', ['thread', 1, 2], { rate: calls, cpu }),
   ];
 }
 
