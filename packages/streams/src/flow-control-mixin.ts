@@ -1,4 +1,12 @@
-import { brand, ConnectionResetError, getEventLoop, logger, NotImplementedError, RuntimeError } from '@tsyncio/core';
+import {
+  brand,
+  ConnectionResetError,
+  getEventLoop,
+  logger,
+  NotImplementedError,
+  RuntimeError,
+  type IoBackend,
+} from '@tsyncio/core';
 import {
   failedOperation,
   finishedOperation,
@@ -8,8 +16,7 @@ import {
   type Operation,
   type TaskLoop,
 } from '@tsyncio/futures-tasks';
-import type { IoBackend } from '@tsyncio/core';
-import { Protocol } from '@tsyncio/transports-protocols';
+import { BaseProtocol } from '@tsyncio/transports-protocols';
 
 /** There is nothing to wait for: nearly always so, and the same for all. */
 const DONE: Operation<void> = finishedOperation(null, undefined);
@@ -18,7 +25,7 @@ const DONE: Operation<void> = finishedOperation(null, undefined);
  * What a protocol needs for `StreamWriter.drain`: it knows whether writing is paused, and who waits for that to end. asyncio:
  * `asyncio.streams.FlowControlMixin`. A subclass that overrides `pauseWriting`, `resumeWriting` or `connectionLost` calls them.
  */
-export class FlowControlMixin extends Protocol {
+export class FlowControlMixin extends BaseProtocol {
   static {
     brand(this.prototype, 'FlowControlMixin');
   }
@@ -26,6 +33,9 @@ export class FlowControlMixin extends Protocol {
   private paused = false;
   private lost = false;
   private readonly waiters = new Set<Future<void>>();
+  private ended = false;
+  private endError: Error | null = null;
+  private readonly endWaiters = new Set<Future<void>>();
 
   /** @param loop - Default `getEventLoop()`. */
   constructor(loop: TaskLoop<IoBackend> = getEventLoop() as TaskLoop<IoBackend>) {
@@ -70,12 +80,38 @@ export class FlowControlMixin extends Protocol {
   }
 
   /**
-   * Waits until the connection of a writer is lost. For writers; a subclass says how. asyncio: `_get_close_waiter`.
+   * Waits until the connection of a writer is lost. For writers; a subclass says how: {@link whenEnded}. asyncio: `_get_close_waiter`.
    *
    * @throws Through the operation: what it was lost with.
    */
   closeWaiter(_writer: object): Operation<void> {
     return failedOperation(this.loop, new NotImplementedError(`${this.constructor.name} has no closeWaiter()`));
+  }
+
+  /** For subclasses: what a writer writes to is gone. Without effect the second time. */
+  protected end(error: Error | null): void {
+    if (this.ended) return;
+    this.ended = true;
+    this.endError = error;
+    for (const waiter of this.endWaiters) if (!waiter.done()) waiter.setResult();
+  }
+
+  /** For subclasses: waits for {@link end}; fails with its error, whoever asks and however often. An error that nobody asks for is no news. */
+  protected whenEnded(): Operation<void> {
+    return this.ended && this.endError === null ? DONE : operation(this.loop, this.ending());
+  }
+
+  private *ending(): CoroutineGenerator<void> {
+    if (!this.ended) {
+      const waiter = this.loop.createFuture<void>();
+      this.endWaiters.add(waiter);
+      try {
+        yield* waiter;
+      } finally {
+        this.endWaiters.delete(waiter);
+      }
+    }
+    if (this.endError !== null) throw this.endError;
   }
 
   private *draining(): CoroutineGenerator<void> {

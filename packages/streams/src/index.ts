@@ -13,6 +13,7 @@ export {
   type OpenUnixConnectionOptions,
   type StreamPair,
 } from './open-connection.js';
+export { type MethodOf, operationInLoop, outcomeOf } from './running-loop.js';
 export type { Separator } from './separators.js';
 export { startServer, type StartServerOptions, startUnixServer, type StartUnixServerOptions } from './start-server.js';
 export { type PausableTransport, StreamReader, type StreamReaderOptions } from './stream-reader.js';

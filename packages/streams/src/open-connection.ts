@@ -54,7 +54,7 @@ export function openConnection(
 /** The same over a socket that is connected already, with `sock` among the options. */
 export function openConnection(options: OpenConnectionOptions): Operation<StreamPair>;
 export function openConnection(...given: unknown[]): Operation<StreamPair> {
-  return operationInLoop('openConnection', NEEDED, (loop: ConnectingLoop) =>
+  return operationInLoop('openConnection', 'sockets', NEEDED, (loop: ConnectingLoop) =>
     opening(loop, given, (factory, rest) =>
       loop.createConnection === undefined
         ? createConnection(loop, factory, ...(rest as [ConnectionOptions]))
@@ -77,7 +77,7 @@ export function openUnixConnection(
   path: UnixPath | null,
   options: OpenUnixConnectionOptions = {},
 ): Operation<StreamPair> {
-  return operationInLoop('openUnixConnection', NEEDED, (loop: ConnectingLoop) =>
+  return operationInLoop('openUnixConnection', 'sockets', NEEDED, (loop: ConnectingLoop) =>
     opening(loop, [options], (factory, [others]) =>
       loop.createUnixConnection === undefined
         ? createUnixConnection(loop, factory, path, others as UnixConnectionOptions)

@@ -58,7 +58,7 @@ export function startServer(
 /** The same on a socket that is bound already, with `sock` among the options. */
 export function startServer(clientConnected: ClientConnectedCallback, options: StartServerOptions): Operation<Server>;
 export function startServer(clientConnected: ClientConnectedCallback, ...given: unknown[]): Operation<Server> {
-  return operationInLoop('startServer', NEEDED, (loop: ServingLoop) =>
+  return operationInLoop('startServer', 'sockets', NEEDED, (loop: ServingLoop) =>
     starting('startServer', loop, clientConnected, given, (factory, rest) =>
       loop.createServer === undefined
         ? createServer(loop, factory, ...(rest as [ServerOptions]))
@@ -81,7 +81,7 @@ export function startUnixServer(
   path: UnixPath | null,
   options: StartUnixServerOptions = {},
 ): Operation<Server> {
-  return operationInLoop('startUnixServer', NEEDED, (loop: ServingLoop) =>
+  return operationInLoop('startUnixServer', 'sockets', NEEDED, (loop: ServingLoop) =>
     starting('startUnixServer', loop, clientConnected, [options], (factory, [others]) =>
       loop.createUnixServer === undefined
         ? createUnixServer(loop, factory, path, others as UnixServerOptions)

@@ -1,14 +1,6 @@
 import { brand, isExitError, type IoBackend } from '@tsyncio/core';
-import {
-  finishedOperation,
-  operation,
-  type Coroutine,
-  type CoroutineGenerator,
-  type Future,
-  type Operation,
-  type TaskLoop,
-} from '@tsyncio/futures-tasks';
-import type { Transport } from '@tsyncio/transports-protocols';
+import { type Coroutine, type CoroutineGenerator, type Operation, type TaskLoop } from '@tsyncio/futures-tasks';
+import type { ProtocolCallbacks, Transport } from '@tsyncio/transports-protocols';
 
 import { FlowControlMixin } from './flow-control-mixin.js';
 import type { StreamReader } from './stream-reader.js';
@@ -28,14 +20,13 @@ export type ClientConnectedCallback = (reader: StreamReader, writer: StreamWrite
  * const reader = new StreamReader({ loop });
  * const [transport] = await connectReadPipe(loop, () => new StreamReaderProtocol(reader), fd);
  */
-export class StreamReaderProtocol extends FlowControlMixin {
+export class StreamReaderProtocol extends FlowControlMixin implements ProtocolCallbacks {
   static {
+    brand(this.prototype, 'Protocol');
     brand(this.prototype, 'StreamReaderProtocol');
   }
   private overTls = false;
-  private ended = false;
-  private error: Error | null = null;
-  private readonly closeWaiters = new Set<Future<void>>();
+  private isOver = false;
 
   /** @param clientConnected - Makes it the protocol of an accepted connection: called when that stands. */
   constructor(
@@ -67,30 +58,27 @@ export class StreamReaderProtocol extends FlowControlMixin {
     });
   }
 
-  override dataReceived(data: Buffer): void {
+  dataReceived(data: Buffer): void {
     this.reader?.feedData(data);
   }
 
   /** @returns Whether the connection stays open for writing: not over TLS. */
-  override eofReceived(): boolean {
+  eofReceived(): boolean {
     this.reader?.feedEof();
     return !this.overTls;
   }
 
   override connectionLost(error: Error | null): void {
-    if (this.ended) return;
-    this.ended = true;
-    this.error = error;
+    if (this.isOver) return;
+    this.isOver = true;
     if (error === null) this.reader?.feedEof();
     else this.reader?.setException(error);
-    for (const waiter of this.closeWaiters) if (!waiter.done()) waiter.setResult();
+    this.end(error);
     super.connectionLost(error);
   }
 
   override closeWaiter(): Operation<void> {
-    return this.ended && this.error === null
-      ? finishedOperation(this.loop, undefined)
-      : operation(this.loop, this.waitingClosed());
+    return this.whenEnded();
   }
 
   /** The stream goes on over another transport. Internal. */
@@ -122,19 +110,6 @@ export class StreamReaderProtocol extends FlowControlMixin {
       transport,
       protocol: this,
     });
-  }
-
-  private *waitingClosed(): CoroutineGenerator<void> {
-    if (!this.ended) {
-      const waiter = this.loop.createFuture<void>();
-      this.closeWaiters.add(waiter);
-      try {
-        yield* waiter;
-      } finally {
-        this.closeWaiters.delete(waiter);
-      }
-    }
-    if (this.error !== null) throw this.error;
   }
 }
 

@@ -7,13 +7,14 @@ import { currentTask, gather, sleep, TaskLoop, waitFor, type Operation } from '@
 import { createServer, Server } from '@tsyncio/server';
 import type { InetAddress } from '@tsyncio/socket';
 import { leakAudit } from '@tsyncio/test-support';
-import { createConnection, Protocol } from '@tsyncio/transports-protocols';
+import { createConnection } from '@tsyncio/transports-protocols';
 import {
   openConnection,
   openUnixConnection,
   startServer,
   startUnixServer,
   StreamReader,
+  StreamReaderProtocol,
   StreamWriter,
   type StreamPair,
 } from '@tsyncio/streams';
@@ -347,7 +348,7 @@ describe('over real networks', () => {
     inLoop(async ({ loop }) => {
       const calls: string[] = [];
       const own = loop as unknown as Record<string, unknown>;
-      own['createConnection'] = async (...args: [never]) => {
+      own['createConnection'] = async (...args: [never, never]) => {
         calls.push('createConnection');
         return createConnection(loop, ...args);
       };
@@ -413,7 +414,7 @@ describe('over real networks', () => {
       expect(await outcome(other.readline())).toBe('ping\n');
       answer.write(bytes('pong\n'));
       expect(await outcome(reader.readline())).toBe('pong\n');
-      expect(writer.transport.getProtocol()).toBeInstanceOf(Protocol);
+      expect(writer.transport.getProtocol()).toBeInstanceOf(StreamReaderProtocol);
       await bye(writer, answer);
     }),
   );

@@ -1,11 +1,12 @@
 import type { CoroutineGenerator, Operation } from '@tsyncio/futures-tasks';
 import { type LimitOption, type MethodOf, operationInLoop, outcomeOf, StreamReader } from '@tsyncio/streams';
+import { checkOptions } from '@tsyncio/transports-protocols';
 
 import type { ChildTransport, SubprocessLoop } from './child-transport.js';
 import { Process } from './process.js';
 import { subprocessExec, subprocessShell } from './subprocess-exec.js';
 import { SubprocessStreamProtocol } from './subprocess-stream-protocol.js';
-import type { PathLike, StdioTarget, SubprocessOptions } from './subprocess-options.js';
+import { type PathLike, type StdioTarget, SUBPROCESS_OPTIONS, type SubprocessOptions } from './subprocess-options.js';
 import type { SubprocessTransport } from './subprocess-transport.js';
 
 /** The options of {@link createSubprocessExec} and {@link createSubprocessShell}; those of `subprocessExec`, with another default. */
@@ -79,16 +80,17 @@ export function createSubprocessShell(
 
 function* creating(
   loop: Loop,
-  { limit, ...options }: CreateSubprocessOptions,
+  given: CreateSubprocessOptions,
   start: (
     factory: () => SubprocessStreamProtocol,
     options: SubprocessOptions,
   ) => Operation<[transport: SubprocessTransport, protocol: SubprocessStreamProtocol]>,
 ): CoroutineGenerator<Process> {
+  checkOptions('createSubprocess', ['limit', ...SUBPROCESS_OPTIONS], given);
+  const { limit, stdin = null, stdout = null, stderr = null, ...others } = given;
   // Looked at before there is a child.
   new StreamReader({ limit, loop });
   const factory = (): SubprocessStreamProtocol => new SubprocessStreamProtocol(limit, loop);
-  const inherited = { stdin: null, stdout: null, stderr: null };
-  const [transport, protocol] = yield* outcomeOf(loop, start(factory, { ...inherited, ...options }));
+  const [transport, protocol] = yield* outcomeOf(loop, start(factory, { ...others, stdin, stdout, stderr }));
   return new Process(transport as ChildTransport, protocol, loop);
 }

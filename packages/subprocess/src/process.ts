@@ -89,9 +89,9 @@ export class Process {
   }
 
   /** Kills the child if it still runs, closes the pipes, and waits for its end: `await using`. */
-  [Symbol.asyncDispose](): PromiseLike<unknown> {
+  [Symbol.asyncDispose](): PromiseLike<void> {
     this.transport.close();
-    return this.wait();
+    return operation(this.loop, this.ending());
   }
 
   /** `<Process 4711>` */
@@ -101,6 +101,10 @@ export class Process {
 
   [Symbol.for('nodejs.util.inspect.custom')](): string {
     return this.toString();
+  }
+
+  private *ending(): CoroutineGenerator<void> {
+    yield* this.transport.wait();
   }
 
   private *communicating(input: Uint8Array | null): CoroutineGenerator<ProcessOutput> {

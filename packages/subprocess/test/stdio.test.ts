@@ -168,6 +168,7 @@ describe('descriptors that are not close-on-exec', () => {
       'transports-protocols',
       'subprocess',
       'streams',
+      'server',
     );
   });
   afterAll(() => packages.remove());
