@@ -3,8 +3,11 @@ import { ConnectionError, isOSError, type OSError, SendfileNotAvailableError } f
 import type { StreamChannel } from '../ports.js';
 import type { FileSource } from './sendfile-source.js';
 
-/** What one turn sends at most: a peer that reads as fast as we send would otherwise keep the call going to the end of the file. */
-const TURN_BYTES = 1024 * 1024;
+/**
+ * What one turn sends at most: a peer that reads as fast as we send would otherwise keep the call going to the end of the file. As much as a socket
+ * of Linux takes at once, about a millisecond.
+ */
+const TURN_BYTES = 4 * 1024 * 1024;
 
 /** Where files go: a channel, or a socket made to look like one. */
 export type FileOutlet = Pick<StreamChannel, 'sendFile'>;
