@@ -33,7 +33,15 @@ import {
   type StreamSink,
   type WatchIo,
 } from '@tsyncio/socket';
-import { BlockPool, BufferRing, ioUringCalls, systemCalls, systemError } from '@tsyncio/socket/native';
+import {
+  BlockPool,
+  BufferRing,
+  hasSince,
+  type KernelVersion,
+  ioUringCalls,
+  systemCalls,
+  systemError,
+} from '@tsyncio/socket/native';
 
 import type { UringChannel } from './channel.js';
 import { UringDatagramChannel } from './datagram-channel.js';
@@ -54,7 +62,7 @@ import { Interest, Watch } from './watch.js';
 export interface Proactor extends StreamIo, AcceptIo, ConnectIo, DatagramIo, PipeIo, WatchIo, ProcessIo {}
 
 /** Buffers that all connections of a loop receive into, and the size of each. Small enough to stay in the processor's cache. */
-const BUFFERS = { group: 1, count: 64, size: 16 * 1024, incremental: true };
+const BUFFERS = { group: 1, count: 64, size: 16 * 1024 };
 
 /** How an {@link IoUringProactor} is made. */
 export interface IoUringProactorOptions {
@@ -63,6 +71,8 @@ export interface IoUringProactorOptions {
    * variable `TSYNCIO_DEBUG`.
    */
   readonly debug?: boolean | undefined;
+  /** Uses nothing of Linux that is newer, for tests of what older kernels get. */
+  readonly upTo?: KernelVersion | undefined;
 }
 
 /**
@@ -99,9 +109,16 @@ export class IoUringProactor implements Proactor {
   constructor(options: IoUringProactorOptions = {}) {
     const checked = options.debug ?? debugFromEnvironment();
     [this.ring, this.buffers] = withIoUring(() => {
-      const ring = new Ring();
+      const ring = new Ring(options.upTo);
       try {
-        return [ring, new BufferRing(ring.native, { ...BUFFERS, checked }, systemError)];
+        return [
+          ring,
+          new BufferRing(
+            ring.native,
+            { ...BUFFERS, incremental: hasSince(options.upTo ?? '6.12', '6.12'), checked },
+            systemError,
+          ),
+        ];
       } catch (error) {
         ring.close();
         throw error;

@@ -1,6 +1,6 @@
 import process from 'node:process';
 
-import { isOSError, RuntimeError } from '@tsyncio/core';
+import { isOSError, type OSError, RuntimeError } from '@tsyncio/core';
 import { type IoUringFeatures, requireLinux } from '@tsyncio/socket/native';
 
 import { Ring } from './ring.js';
@@ -32,8 +32,8 @@ export function probeIoUring(): IoUringProbe {
     ring.close();
     return (found = { available: true, ...ring.features });
   } catch (error) {
-    // Not for ever: a limit may be raised.
-    return { available: false, reason: explain(error) };
+    // Not for ever: a limit may be raised. No error of the kernel: there is no koffi for this platform.
+    return { available: false, reason: isOSError(error) ? explain(error) : String((error as Error).message) };
   }
 }
 
@@ -48,6 +48,7 @@ export function withIoUring<T>(make: () => T): T {
   try {
     return make();
   } catch (error) {
+    if (!isOSError(error)) throw error;
     throw new RuntimeError(`io_uring is not available: ${explain(error)}`, { cause: error });
   }
 }
@@ -73,8 +74,7 @@ const REASONS: Readonly<Record<string, string>> = {
   ENFILE: 'the system has no descriptor left',
 };
 
-function explain(error: unknown): string {
-  if (!isOSError(error)) return String((error as Error).message);
+function explain(error: OSError): string {
   const reason = REASONS[error.code ?? ''];
   return reason === undefined ? error.message : `${reason} (${error.message})`;
 }

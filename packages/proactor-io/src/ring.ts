@@ -1,4 +1,11 @@
-import { E, EventCounter, IoUring, type IoUringFeatures, systemError } from '@tsyncio/socket/native';
+import {
+  E,
+  EventCounter,
+  IoUring,
+  type IoUringFeatures,
+  type KernelVersion,
+  systemError,
+} from '@tsyncio/socket/native';
 
 import type { Operation } from './operation.js';
 import { OperationTable } from './operation-table.js';
@@ -31,9 +38,12 @@ export class Ring {
   /** Counts polls. */
   private polls = 0;
 
-  /** @throws OSError with `syscall` `io_uring_setup` and so on. */
-  constructor() {
-    this.uring = openUring();
+  /**
+   * @param upTo - Uses nothing of a newer kernel, for tests.
+   * @throws OSError with `syscall` `io_uring_setup` and so on.
+   */
+  constructor(upTo?: KernelVersion) {
+    this.uring = openUring(upTo);
     try {
       this.counter = new EventCounter(systemError);
       const failed = this.uring.notify(this.counter.fd);
@@ -246,12 +256,12 @@ export class Ring {
   }
 }
 
-function openUring(): IoUring {
+function openUring(upTo: KernelVersion | undefined): IoUring {
   const [[submissions, completions], small] = SIZES;
   try {
-    return new IoUring(submissions, completions, systemError);
+    return new IoUring(submissions, completions, systemError, upTo);
   } catch (error) {
     if ((error as { code?: unknown }).code !== 'ENOMEM') throw error;
-    return new IoUring(...small, systemError);
+    return new IoUring(...small, systemError, upTo);
   }
 }

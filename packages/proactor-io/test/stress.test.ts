@@ -87,8 +87,14 @@ class Connection implements StreamSink {
   }
 }
 
-test.each([1, 2, 3])('random opens, sends, pauses, watches and closes: seed %i', async (seed) => {
-  const loop = new TaskLoop({ backend: new IoUringProactor({ debug: true }) });
+test.each([
+  [1, '6.12'],
+  [2, '6.12'],
+  [3, '6.6'],
+  [4, '6.1'],
+  [5, '6.0'],
+] as const)('random opens, sends, pauses, watches and closes: seed %i, as on Linux %s', async (seed, upTo) => {
+  const loop = new TaskLoop({ backend: new IoUringProactor({ debug: true, upTo }) });
   const reports = recordExceptions(loop);
   const chance = random(seed);
   const connections: Connection[] = [];
@@ -172,26 +178,29 @@ test.each([1, 2, 3])('random opens, sends, pauses, watches and closes: seed %i',
   for (const end of ends) end.close();
 });
 
-test('closing a loop with thousands of requests in flight leaves nothing, and the other ends learn of it at once', () => {
-  const loop = new TaskLoop({ backend: new IoUringProactor({ debug: true }) });
-  const connections = Array.from({ length: 2000 }, () => new Connection(loop));
-  const watched = Array.from({ length: 500 }, () => socketpair());
-  for (const connection of connections) {
-    connection.paused = false;
-    connection.channel.startReading();
-  }
-  for (const [end] of watched) addReader(loop, end, () => undefined);
-  loop.backend.poll(0);
-  for (const connection of connections.slice(0, 100)) connection.send(100);
-  expect(loop.backend.ring.pending).toBe(2500);
-  loop.close();
-  expect(loop.backend.ring.pending).toBe(0);
-  for (const { far } of connections) {
-    expectEnd(far);
-    far.close();
-  }
-  for (const pair of watched) for (const end of pair) end.close();
-});
+test.each(['6.12', '6.0'] as const)(
+  'closing a loop with a thousand requests in flight leaves nothing, and the other ends learn of it at once: as on Linux %s',
+  (upTo) => {
+    const loop = new TaskLoop({ backend: new IoUringProactor({ debug: true, upTo }) });
+    const connections = Array.from({ length: 700 }, () => new Connection(loop));
+    const watched = Array.from({ length: 300 }, () => socketpair());
+    for (const connection of connections) {
+      connection.paused = false;
+      connection.channel.startReading();
+    }
+    for (const [end] of watched) addReader(loop, end, () => undefined);
+    loop.backend.poll(0);
+    for (const connection of connections.slice(0, 100)) connection.send(100);
+    expect(loop.backend.ring.pending).toBe(1000);
+    loop.close();
+    expect(loop.backend.ring.pending).toBe(0);
+    for (const { far } of connections) {
+      expectEnd(far);
+      far.close();
+    }
+    for (const pair of watched) for (const end of pair) end.close();
+  },
+);
 
 test('more requests at once than fit into the queue', async () => {
   const loop = new TaskLoop({ backend: new IoUringProactor({ debug: true }) });

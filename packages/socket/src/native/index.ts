@@ -20,7 +20,14 @@ export { addressOf } from './koffi.js';
 export { EPOLLET, EPOLLIN, EPOLLOUT } from './linux/abi.js';
 export { Epoll } from './linux/epoll.js';
 export { EventCounter } from './linux/event-counter.js';
-export { type Completions, type Failure, IoUring, type IoUringFeatures } from './linux/io-uring.js';
+export {
+  type Completions,
+  type Failure,
+  hasSince,
+  IoUring,
+  type IoUringFeatures,
+  type KernelVersion,
+} from './linux/io-uring.js';
 export {
   IORING_CQE_F_BUFFER,
   IORING_CQE_F_BUF_MORE,

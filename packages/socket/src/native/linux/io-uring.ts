@@ -23,12 +23,20 @@ export interface IoUringFeatures {
   readonly noSqArray: boolean;
 }
 
-/** Sets of flags, best first. The last one needs Linux 6.0, which brought multishot receives. */
-const FLAG_SETS: readonly number[] = [
-  abi.IORING_SETUP_SINGLE_ISSUER | abi.IORING_SETUP_DEFER_TASKRUN | abi.IORING_SETUP_NO_SQARRAY,
-  abi.IORING_SETUP_SINGLE_ISSUER | abi.IORING_SETUP_DEFER_TASKRUN,
-  abi.IORING_SETUP_SINGLE_ISSUER | abi.IORING_SETUP_COOP_TASKRUN,
+/** Versions of Linux from which on we do something in another way. */
+export type KernelVersion = '6.0' | '6.1' | '6.6' | '6.12';
+
+/** Sets of flags, best first, and what they need. The last one came with multishot receives. */
+const FLAG_SETS: readonly (readonly [since: KernelVersion, flags: number])[] = [
+  ['6.6', abi.IORING_SETUP_SINGLE_ISSUER | abi.IORING_SETUP_DEFER_TASKRUN | abi.IORING_SETUP_NO_SQARRAY],
+  ['6.1', abi.IORING_SETUP_SINGLE_ISSUER | abi.IORING_SETUP_DEFER_TASKRUN],
+  ['6.0', abi.IORING_SETUP_SINGLE_ISSUER | abi.IORING_SETUP_COOP_TASKRUN],
 ];
+
+/** Whether `version` has what came with `since`. */
+export function hasSince(version: KernelVersion, since: KernelVersion): boolean {
+  return Number(version.slice(2)) >= Number(since.slice(2));
+}
 
 const EINVAL = 22;
 
@@ -69,12 +77,13 @@ export class IoUring {
   /**
    * @param submissions - How many requests fit before they must be handed over; a power of two.
    * @param completions - How many completions fit before the kernel has to keep some back.
+   * @param upTo - Uses nothing that is newer, for tests.
    * @throws what `fail` makes of the error of `io_uring_setup`: `ENOSYS` (no io_uring), `EPERM` (forbidden by seccomp or sysctl), `EINVAL`
    *   (older than Linux 6.0), `ENOMEM` (RLIMIT_MEMLOCK), `EMFILE`.
    */
-  constructor(submissions: number, completions: number, fail: Failure) {
+  constructor(submissions: number, completions: number, fail: Failure, upTo: KernelVersion = '6.12') {
     const parameters = new Int32Array(abi.PARAMS_WORDS);
-    this.fd = this.setup(parameters, submissions, completions);
+    this.fd = this.setup(parameters, submissions, completions, upTo);
     if (this.fd < 0) throw fail(this.fd, 'io_uring_setup');
     const sq = (n: number): number => parameters[abi.PARAMS_SQ_OFFSETS + n]!;
     const cq = (n: number): number => parameters[abi.PARAMS_CQ_OFFSETS + n]!;
@@ -110,11 +119,12 @@ export class IoUring {
     if (!noSqArray) for (let i = 0; i < this.sqSize; i++) this.words[sq(6) / 4 + i] = i;
   }
 
-  private setup(parameters: Int32Array, submissions: number, completions: number): number {
+  private setup(parameters: Int32Array, submissions: number, completions: number, upTo: KernelVersion): number {
     const always =
       abi.IORING_SETUP_CQSIZE | abi.IORING_SETUP_CLAMP | abi.IORING_SETUP_SUBMIT_ALL | abi.IORING_SETUP_TASKRUN_FLAG;
     let fd = 0;
-    for (const flags of FLAG_SETS) {
+    for (const [since, flags] of FLAG_SETS) {
+      if (!hasSince(upTo, since)) continue;
       parameters.fill(0);
       parameters[abi.PARAMS_CQ_ENTRIES] = completions;
       parameters[abi.PARAMS_FLAGS] = always | flags;
