@@ -100,9 +100,12 @@ const kernelBackends = selectors.map(([name, make]) => kernelBackend(name, make)
 /** The backend of real peers, and of what does not depend on the backend. */
 export const defaultBackend = kernelBackends[0]!;
 
+/** Every selector of this machine, io_uring if there is, and the ports in memory. */
+export const backends: readonly Backend[] = [...kernelBackends, memoryBackend()];
+
 /** The tests that `body` declares, in a block for each selector of this machine and for the ports in memory. */
 export function eachBackend(body: (backend: Backend) => void): void {
-  for (const backend of [...kernelBackends, memoryBackend()]) describe(backend.name, () => body(backend));
+  for (const backend of backends) describe(backend.name, () => body(backend));
 }
 
 /** Two connected sockets for whatever backend a loop has. */
