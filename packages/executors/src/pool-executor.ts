@@ -1,3 +1,4 @@
+import { isArrayBuffer } from 'node:util/types';
 import { serialize } from 'node:v8';
 import type { Transferable } from 'node:worker_threads';
 import {
@@ -130,7 +131,7 @@ export abstract class PoolExecutor implements Executor {
       this.queue.delete(work);
       if (!work.future.setRunningOrNotifyCancel()) continue;
       this.active++;
-      void this.perform(work);
+      this.perform(work);
     }
   }
 
@@ -140,8 +141,8 @@ export abstract class PoolExecutor implements Executor {
       this.pool.hold(true);
       this.pool.call(work.call, work.transferList, (failure, reply) => this.finish(work, failure, reply));
     } catch (error) {
-      // No worker could be made.
-      this.finish(work, error, undefined);
+      // No worker could be made. Later: there may be much work in the queue, and all of it fails.
+      queueMicrotask(() => this.finish(work, error, undefined));
     }
   }
 
@@ -203,7 +204,11 @@ function snapshotOf(
   try {
     if (kind === 'process') return { args: serialize(args), transferList: [] };
     const transferList = transferListOf(args);
-    return structuredClone({ args, transferList }, { transfer: transferList });
+    const copy = structuredClone({ args, transferList }, { transfer: transferList });
+    // The memory of the copy is nobody else's: it need not be copied again.
+    const moving = new Set<Transferable>(copy.transferList);
+    for (const arg of copy.args) if (ArrayBuffer.isView(arg) && isArrayBuffer(arg.buffer)) moving.add(arg.buffer);
+    return { args: copy.args, transferList: [...moving] };
   } catch (error) {
     const { message } = error as Error;
     throw new DOMException(`${method}: an argument cannot cross to a worker: ${message}`, 'DataCloneError');

@@ -19,6 +19,24 @@ test('memory given with transfer moves to a thread, and is empty here', async ()
   expect(kept.byteLength).toBe(1000);
 });
 
+test('views of one memory, and of shared memory, arrive as such', async () => {
+  await using pool = new ThreadPoolExecutor(1);
+  const memory = new ArrayBuffer(8);
+  const shared = new Int32Array(new SharedArrayBuffer(4));
+  const [low, high] = [new Uint8Array(memory, 0, 4).fill(1), new Uint8Array(memory, 4).fill(2)];
+  const answer = pool.submit(
+    (one: Uint8Array, two: Uint8Array, counter: Int32Array, view: DataView) => {
+      Atomics.add(counter, 0, 5);
+      return [one.buffer === two.buffer && view.buffer === one.buffer, one[0], two[0], view.getUint8(7)];
+    },
+    low,
+    high,
+    shared,
+    new DataView(memory),
+  );
+  expect([await answer.promise(), shared[0], memory.byteLength]).toEqual([[true, 1, 2, 2], 5, 8]);
+});
+
 test('a port moves to a thread, and works there', async () => {
   await using pool = new ThreadPoolExecutor(1);
   const { port1, port2 } = new MessageChannel();
