@@ -6,7 +6,10 @@ import process from 'node:process';
  */
 export const backends = {
   tsyncio: { title: 'tsyncio', make: async () => new (await import('@tsyncio/selector-io')).SelectorIo() },
+  proactor: { title: 'tsyncio, io_uring', make: async () => proactor(await import('@tsyncio/proactor-io')) },
 };
+
+const proactor = ({ IoUringProactor, probeIoUring }) => (probeIoUring().available ? new IoUringProactor() : null);
 
 /** The backend that this process is to measure. */
 export function newBackend() {

@@ -9,7 +9,7 @@
 // Peers that are not there are left out. BENCH_PYTHON and BENCH_UVLOOP name the Python for a column if the search finds another, CC the compiler.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
+import { availableParallelism, loadavg } from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
@@ -50,8 +50,11 @@ const complete = words.length === 0 && scale === 1;
 if (!options['no-build']) build();
 const { peers, missing } = findPeers(options.node);
 for (const name of names) {
-  const { text, facts } = await measure(name);
+  // What else ran shows before: a suite keeps one or two processors busy itself.
+  const load = loadavg()[0].toFixed(1);
+  const { text, facts: known } = await measure(name);
   if (text === '') continue;
+  const facts = `${known}; load average before ${load}, at the end ${loadavg()[0].toFixed(1)}`;
   console.log(`\n${text}`);
   if (complete) console.log(`\nstored in ${store({ name, ...suites[name] }, peers[0].version, facts, text)}`);
 }
