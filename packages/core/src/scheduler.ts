@@ -1,5 +1,6 @@
 /* eslint-disable @typescript-eslint/unbound-method -- methods are named, never called: a stack is cut below them */
 import { AsyncResource } from 'node:async_hooks';
+import { AsyncStore, currentVariables } from './async-store.js';
 import { brand } from './brand.js';
 import { checkPort } from './check-port.js';
 import { nodeClock, type Clock } from './clock.js';
@@ -463,7 +464,9 @@ export class Scheduler<B extends IoBackend = NoIo> implements HandleOwner {
       this.running = true;
       threadState.running.add(this);
       this.host.hold();
-      this.runScope = new AsyncResource('tsyncio.run', { requireManualDestroy: true });
+      // What runs outside of any handle or task, as the inner steps of an operation, belongs to this loop too: it may be one of several.
+      const store = new AsyncStore(this, null, null, currentVariables(threadState.storage.getStore()), null);
+      this.runScope = threadState.storage.run(store, makeRunScope);
       this.requestTurn();
     });
   }
@@ -713,6 +716,10 @@ export class Scheduler<B extends IoBackend = NoIo> implements HandleOwner {
     }
     this.debugJob = null;
   }
+}
+
+function makeRunScope(): AsyncResource {
+  return new AsyncResource('tsyncio.run', { requireManualDestroy: true });
 }
 
 let warnedMilliseconds = false;
