@@ -50,7 +50,11 @@ function verdict({ metric: name, peer: key, ratio: wanted, own = 'tsyncio' }, { 
   // Where the rounds disagree, the machine was measured, and not the peers.
   const spread = `${Math.min(...all).toFixed(2)} to ${Math.max(...all).toFixed(2)}`;
   const whose = ours === 0 ? '' : ` of ${lines[ours].title}`;
-  return `Target: ${metrics[name].title}${whose} >= ${wanted.toFixed(1)}x ${lines[i].title}: ${word}, ${reached.toFixed(2)}x (rounds ${spread}).`;
+  // What else the machine does hardly moves the processor time.
+  const byCpu = metrics.cpu === undefined ? null : ratio('cpu', metrics.cpu, samples[ours], samples[i]);
+  const beside = byCpu === null ? '' : `; by processor time ${byCpu.toFixed(2)}x`;
+  const goal = `${metrics[name].title}${whose} >= ${Number(wanted.toFixed(2))}x ${lines[i].title}`;
+  return `Target: ${goal}: ${word}, ${reached.toFixed(2)}x (rounds ${spread})${beside}.`;
 }
 
 /** How figures are written. */
