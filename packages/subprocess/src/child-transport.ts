@@ -16,7 +16,7 @@ import { adoptChild, forgetChild } from './children-of-loop.js';
 import { signalNumber } from './subprocess-options.js';
 import type { SubprocessProtocolCallbacks } from './subprocess-protocol.js';
 import { type Signal, SubprocessTransport } from './subprocess-transport.js';
-import type { Stdio } from './stdio.js';
+import { PipeFile, type Stdio } from './stdio.js';
 
 const SIGKILL = 9;
 const SIGTERM = 15;
@@ -76,8 +76,8 @@ export class ChildTransport extends SubprocessTransport implements PipeOwner {
   connect(stdio: Stdio, waiter: Future<void>): void {
     const { loop, pipes } = this;
     for (const fd of [0, 1, 2]) {
-      const pipe = stdio.ours[fd]!;
-      if (pipe < 0) continue;
+      if (stdio.ours[fd]! < 0) continue;
+      const pipe = new PipeFile(stdio.ours[fd]!);
       const transport =
         fd === 0
           ? new WritePipeTransport(loop, pipe, new StdinProtocol(this))
@@ -226,17 +226,19 @@ export class ChildTransport extends SubprocessTransport implements PipeOwner {
     if (status === null) {
       logger.warning(`Unknown child process pid ${child.pid}, will report returncode ${UNKNOWN_STATUS}`);
     }
-    this.returncode = status ?? UNKNOWN_STATUS;
-    if (loop.getDebug()) logger.info(`${String(this)} exited with return code ${this.returncode}`);
+    const returncode = status ?? UNKNOWN_STATUS;
+    if (loop.getDebug()) logger.info(`${String(this)} exited with return code ${returncode}`);
+    this.returncode = returncode;
     this.call('processExited');
     this.tryFinish();
     // After `connectionLost`, if that is due: whoever waited finds the transport as it will stay.
-    for (const waiter of this.exitWaiters) if (!waiter.done()) waiter.setResult(this.returncode);
+    for (const waiter of this.exitWaiters) if (!waiter.done()) waiter.setResult(returncode);
   }
 
   private tryFinish(): void {
     if (this.returncode === null || this.openPipes > 0) return;
-    this.loop.enqueue(new Handle(() => this.loseConnection(), [], this.loop));
+    const connectionLost = (): unknown => this.loseConnection(); // named in a report
+    this.loop.enqueue(new Handle(connectionLost, [], this.loop));
   }
 
   private loseConnection(): unknown {

@@ -22,6 +22,8 @@ export interface ChildLoop extends HandleOwner {
 /** A child that `posix_spawn` has started: nobody but us reaps it, so that until then its pid stays its own. */
 export class SpawnedChild implements Child {
   private exit: ExitWatch | null = null;
+  /** It was reaped with nobody to tell: its pid may be another's by now. */
+  private gone = false;
 
   constructor(
     private readonly loop: ChildLoop,
@@ -41,6 +43,7 @@ export class SpawnedChild implements Child {
     const poll = new DescriptorPoll(fd);
     poll.arm(() => {
       if (reap(pid) === undefined) return;
+      this.gone = true;
       poll.close();
       systemCalls().close(fd);
       onEnd();
@@ -48,10 +51,11 @@ export class SpawnedChild implements Child {
   }
 
   hasEnded(): boolean {
-    return hasEnded(this.pid);
+    return this.gone || hasEnded(this.pid);
   }
 
   sendSignal(signal: number): void {
+    if (this.gone) return;
     const failed = killProcess(this.pid, signal);
     if (failed < 0) throw systemError(failed, 'kill');
   }

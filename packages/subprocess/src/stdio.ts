@@ -1,8 +1,6 @@
-import { closeSync, openSync } from 'node:fs';
-
-import { osError, repr } from '@tsyncio/core';
-import { fileDescriptor } from '@tsyncio/socket';
-import { dupAbove, E, makePipe, systemCalls, systemError } from '@tsyncio/socket/native';
+import { repr } from '@tsyncio/core';
+import { fileDescriptor, type OwnedDescriptor } from '@tsyncio/socket';
+import { dupAbove, E, makePipe, openNull, systemCalls, systemError } from '@tsyncio/socket/native';
 
 import { DEVNULL, PIPE, STDOUT } from './constants.js';
 import type { SubprocessOptions } from './subprocess-options.js';
@@ -29,6 +27,21 @@ function targetOf(method: string, name: string, target: unknown): number | null 
   );
 }
 
+/** Our end of a pipe, for its transport. */
+export class PipeFile implements OwnedDescriptor {
+  constructor(private fd: number) {}
+
+  /** -1 once closed. */
+  fileno(): number {
+    return this.fd;
+  }
+
+  close(): void {
+    if (this.fd >= 0) close(this.fd);
+    this.fd = -1;
+  }
+}
+
 /** The descriptors of one child's standard streams. */
 export class Stdio {
   /** What becomes 0, 1 and 2 of the child; -1: nothing new. Each is 3 or more, or the number itself. */
@@ -50,7 +63,7 @@ export class Stdio {
 
   /** After the spawn: what the child has now. */
   closeChildEnds(): void {
-    for (const fd of this.owned) closeSync(fd);
+    for (const fd of this.owned) close(fd);
     this.owned = [];
   }
 
@@ -59,7 +72,7 @@ export class Stdio {
     this.closeChildEnds();
     for (const fd of [0, 1, 2]) {
       const end = this.take(fd);
-      if (end >= 0) closeSync(end);
+      if (end >= 0) close(end);
     }
   }
 
@@ -81,7 +94,7 @@ export class Stdio {
         return this.own(fd, fd === 0 ? read : write);
       }
       case DEVNULL:
-        return this.own(fd, openNull());
+        return this.own(fd, nullDevice());
       case STDOUT:
         if (fd !== 2) throw badDescriptor();
         return this.aside(fd, this.child[1] < 0 ? 1 : this.child[1]);
@@ -112,13 +125,15 @@ function pipe(): [read: number, write: number] {
   return made;
 }
 
-function openNull(): number {
-  try {
-    return openSync('/dev/null', 'r+');
-  } catch (error) {
-    const { code, errno, syscall } = error as NodeJS.ErrnoException;
-    throw osError({ code, errno, syscall, path: '/dev/null', cause: error });
-  }
+function nullDevice(): number {
+  const fd = openNull();
+  if (fd < 0) throw systemError(fd, 'open');
+  return fd;
+}
+
+/** Never by `node:fs`: a worker of Node complains about descriptors that it has not opened itself. */
+function close(fd: number): void {
+  systemCalls().close(fd);
 }
 
 function badDescriptor(): Error {

@@ -40,7 +40,7 @@ export { MappedMemory } from './linux/io-uring-memory.js';
 export { hasPidfd, pidfdOpen } from './linux/pidfd.js';
 export { requireLinux, systemCalls, WOULD_BLOCK } from './platform.js';
 export * from './openssl/index.js';
-export { dupAbove, makePipe } from './posix/spawn-pipe.js';
+export { dupAbove, makePipe, openNull } from './posix/spawn-pipe.js';
 export { pipeCalls, type StreamCalls } from './posix/pipes.js';
 export { POLLIN, PollList, POLLOUT } from './posix/poll.js';
 export { hasEnded, killProcess, reap } from './posix/spawn-children.js';

@@ -10,12 +10,7 @@ import {
   type SubprocessTransport,
 } from '@tsyncio/subprocess';
 
-import {
-  inLoop,
-  type MakeLoop,
-  selectors as allSelectors,
-  type World,
-} from '../../../transports-protocols/test/support/world.js';
+import { inLoop, selectors as allSelectors, type World } from '../../../transports-protocols/test/support/world.js';
 
 export { failure } from '../../../transports-protocols/test/support/failure.js';
 export { inLoop, iterations, type MakeLoop, type World } from '../../../transports-protocols/test/support/world.js';
