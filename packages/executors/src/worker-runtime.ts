@@ -75,11 +75,14 @@ function createRuntime(encode: typeof encodeError, importModule: Importer): (cal
     return { error: encode(error) };
   };
   const { isMainThread } = process.getBuiltinModule('node:worker_threads');
+  /** The pool library's mark for a message that takes memory along. */
+  let Transfer: (new (message: Reply, list: unknown[]) => unknown) | null = null;
   const success = (value: unknown): unknown => {
     const list = typeof value === 'object' && value !== null && !isMainThread ? transfers.get(value) : undefined;
     if (list === undefined) return { value } satisfies Reply;
+    if (Transfer !== null) return new Transfer({ value }, list);
     return importModule('workerpool').then((module) => {
-      const { Transfer } = module['default'] as { Transfer: new (message: Reply, list: unknown[]) => unknown };
+      ({ Transfer } = module['default'] as { Transfer: NonNullable<typeof Transfer> });
       return new Transfer({ value }, list);
     });
   };
