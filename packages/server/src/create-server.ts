@@ -6,7 +6,6 @@ import {
   IPPROTO_IPV6,
   IPV6_V6ONLY,
   SO_REUSEADDR,
-  SO_REUSEPORT,
   Socket,
   SOL_SOCKET,
   type AddrInfo,
@@ -18,6 +17,7 @@ import {
   endpointArguments,
   SERVER_TLS_OPTIONS,
   serverTls,
+  setReusePort,
   streamInfos,
   type ProtocolFactory,
   type ServerTlsOptions,
@@ -151,7 +151,7 @@ function bindAll(loop: ServingLoop, infos: readonly AddrInfo[], options: ServerO
       }
       sockets.push(socket);
       if (options.reuseAddress ?? true) socket.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1);
-      if (options.reusePort ?? false) socket.setsockopt(SOL_SOCKET, SO_REUSEPORT, 1);
+      if (options.reusePort ?? false) setReusePort(socket);
       // So that a socket for IPv4 can have the same port.
       if (family === AF_INET6) socket.setsockopt(IPPROTO_IPV6, IPV6_V6ONLY, 1);
       socket.bind(address);

@@ -8,6 +8,7 @@ import {
   checkUnixSocket,
   discardSocket,
   removeStaleSocket,
+  requireUnixSockets,
   SERVER_TLS_OPTIONS,
   serverTls,
   type ProtocolFactory,
@@ -61,6 +62,7 @@ function* serving(
   path: UnixPath | null,
   options: UnixServerOptions,
 ): CoroutineGenerator<Server> {
+  requireUnixSockets('createUnixServer');
   checkFactory('createUnixServer', factory);
   checkOptions('createUnixServer', OPTIONS, options);
   const { backlog = DEFAULT_BACKLOG, startServing = true, sock = null } = options;

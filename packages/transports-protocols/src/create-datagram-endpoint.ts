@@ -5,7 +5,6 @@ import {
   AF_UNSPEC,
   ensureResolved,
   SO_BROADCAST,
-  SO_REUSEPORT,
   SOCK_DGRAM,
   Socket,
   SOL_SOCKET,
@@ -19,6 +18,7 @@ import { checkOptions } from './endpoint-arguments.js';
 import { openOver } from './open-transport.js';
 import type { DatagramProtocolCallbacks } from './protocol.js';
 import { checkFactory } from './protocol-factory.js';
+import { setReusePort } from './platform.js';
 import { discardSocket } from './stream-socket.js';
 import type { DatagramTransport } from './transport.js';
 import { removeStaleSocket, type UnixPath } from './unix-path.js';
@@ -157,7 +157,7 @@ function* socketFor(
 ): CoroutineGenerator<Socket> {
   const socket = new Socket(family, SOCK_DGRAM, proto, { nonblocking: true });
   try {
-    if (reusePort === true) socket.setsockopt(SOL_SOCKET, SO_REUSEPORT, true);
+    if (reusePort === true) setReusePort(socket);
     if (allowBroadcast === true) socket.setsockopt(SOL_SOCKET, SO_BROADCAST, true);
     if (local !== null) socket.bind(local);
     if (remote !== null && allowBroadcast !== true) yield* loop.backend.connect(loop, socket, remote);

@@ -9,6 +9,7 @@ import { checkFactory, type ProtocolFactory } from './protocol-factory.js';
 import { discardSocket } from './stream-socket.js';
 import { CLIENT_TLS_OPTIONS, clientTls, type ClientTlsOptions } from './tls/tls-plan.js';
 import type { Transport } from './transport.js';
+import { requireUnixSockets } from './platform.js';
 import { checkUnixPath, type UnixPath } from './unix-path.js';
 
 /** The options of {@link createUnixConnection}. */
@@ -48,6 +49,7 @@ function* connection<P extends StreamProtocol>(
   path: UnixPath | null,
   options: UnixConnectionOptions,
 ): CoroutineGenerator<[Transport, P]> {
+  requireUnixSockets('createUnixConnection');
   checkFactory('createUnixConnection', factory);
   checkOptions('createUnixConnection', OPTIONS, options);
   const { sock = null } = options;

@@ -27,6 +27,7 @@ export {
 export { type ReadPipeProtocol, ReadPipeTransport } from './read-pipe-transport.js';
 export { sendfile } from './sendfile.js';
 export { streamInfos, type StreamLookUp } from './stream-infos.js';
+export { requireUnixSockets, setReusePort } from './platform.js';
 export { checkStreamSocket, discardSocket } from './stream-socket.js';
 export { StreamTransport, type StreamTransportOptions, type TransportOwner } from './stream-transport.js';
 export { openTls, type OpenTlsOptions } from './tls/open-tls.js';

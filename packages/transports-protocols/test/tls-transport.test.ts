@@ -579,6 +579,41 @@ eachEngineAndBackend((engine, { inLoop, pair, tcpPair }) => {
     }),
   );
 
+  test.each<[string, () => unknown, string]>([
+    ['empty memory', () => Buffer.alloc(0), 'RuntimeError'],
+    ['no memory', () => null, 'TypeError'],
+  ])(
+    'BUFPROTO-07 a protocol that gives %s is reported and lost; without data it is asked for nothing',
+    (_what, give, name) =>
+      inLoop(async (world) => {
+        const tls = await tlsPair(world);
+        let asked = 0;
+        const lost = world.loop.createFuture<unknown>();
+        const wrong = new (class extends BufferedProtocol {
+          override getBuffer(): Buffer {
+            asked++;
+            return give() as Buffer;
+          }
+          override bufferUpdated(): void {
+            expect('never').toBe('called');
+          }
+          override connectionLost(error: Error | null): void {
+            lost.setResult(error);
+          }
+        })();
+        tls.server.transport.setProtocol(wrong);
+        tls.client.transport.write(Buffer.alloc(0));
+        await iterations(5);
+        expect(asked).toBe(0);
+        tls.client.transport.write(Buffer.from('x'));
+        expect(await lost).toMatchObject({ name });
+        const [report, ...more] = world.reports.splice(0);
+        expect([(report!.exception as Error).name, asked, more.length]).toEqual([name, 1, 0]);
+        tls.client.transport.abort();
+        await tls.client.lost;
+      })(),
+  );
+
   test(
     'TLS-32 a connection that is reset',
     inLoop(async (world) => {
