@@ -1,5 +1,6 @@
 // Whether the built umbrella has everything that surface.txt lists, and exports nothing that it does not list.
 //   node tooling/checks/api/check.mjs            # needs a build
+//   node tooling/checks/api/check.mjs --source   # without a build: the types of the sources alone
 //   node tooling/checks/api/check.mjs --settle   # removes `pending` from what is there by now
 //   node tooling/checks/api/check.mjs FILE       # another list
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -11,6 +12,7 @@ import { readGroups, readSurface } from './surface.mjs';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const settle = process.argv.includes('--settle');
+const fromSource = process.argv.includes('--source');
 const given = process.argv.slice(2).find((argument) => !argument.startsWith('-'));
 const list = given === undefined ? new URL('surface.txt', import.meta.url) : pathToFileURL(given);
 const sections = readSurface(list);
@@ -22,13 +24,16 @@ const OURS = [
   /^(SOMAXCONN|EVENT_READ|EVENT_WRITE|setLogger|setDescriptorDebug|explainBackend|probeIoUring)$/,
 ];
 
-const declarations = (name) => path.join(root, 'packages', name, 'dist/index.d.ts');
+const declarations = (name) => path.join(root, 'packages', name, fromSource ? 'src/index.ts' : 'dist/index.d.ts');
 const parts = [...new Set(rows.filter((row) => !row.pending).map((row) => row.part))];
 const files = ['tsyncio', ...parts].map(declarations).filter((file) => existsSync(file));
 const found = exportsOf([...new Set(files)]);
 const umbrella = found.get(declarations('tsyncio'));
 if (umbrella === undefined) throw new Error('there is no packages/tsyncio/dist: build the packages first');
-const values = await import(pathToFileURL(path.join(root, 'packages/tsyncio/dist/index.js')).href);
+const built = pathToFileURL(path.join(root, 'packages/tsyncio/dist/index.js')).href;
+const values = fromSource
+  ? new Set([...umbrella].filter(([, { value }]) => value).map(([name]) => name))
+  : new Set(Object.keys(await import(built)));
 
 const problems = [];
 const present = [];
@@ -52,7 +57,7 @@ const groups = readGroups();
 for (const row of rows) {
   for (const group of row.groups) if (!groups.has(group)) problems.push(`${row.here}: there are no rows ${group}`);
 }
-for (const name of Object.keys(values)) {
+for (const name of values) {
   if (!listed.has(name) && !OURS.some((pattern) => pattern.test(name)))
     problems.push(`${name} is exported by the umbrella, and surface.txt does not know it`);
 }
@@ -73,7 +78,7 @@ process.exitCode = problems.length === 0 ? 0 : 1;
 function isThere(name) {
   const [first, member] = name.split('.');
   const declared = umbrella.get(first);
-  if (declared === undefined || (declared.value && !(first in values))) return false;
+  if (declared === undefined || (declared.value && !values.has(first))) return false;
   return member === undefined || declared.members.has(member);
 }
 

@@ -8,7 +8,7 @@ import ts from 'typescript';
 /**
  * What built packages export, types included, as a user's compiler sees it.
  *
- * @param {string[]} files - of declarations, `dist/index.d.ts`
+ * @param {string[]} files - of declarations, `dist/index.d.ts`; or sources, `src/index.ts`
  * @returns {Map<string, Map<string, { value: boolean, members: Set<string> }>>} by file, by name
  */
 export function exportsOf(files) {
@@ -17,6 +17,7 @@ export function exportsOf(files) {
     target: ts.ScriptTarget.ES2022,
     module: ts.ModuleKind.ESNext,
     moduleResolution: ts.ModuleResolutionKind.Bundler,
+    customConditions: files.every((file) => file.endsWith('.d.ts')) ? [] : ['@tsyncio/source'],
     types: ['node'],
     lib: ['lib.es2022.d.ts', 'lib.esnext.disposable.d.ts'],
     skipLibCheck: true,
