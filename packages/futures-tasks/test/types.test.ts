@@ -4,6 +4,7 @@ import type { Handle } from '@tsyncio/core';
 import {
   call,
   drive,
+  eagerTaskFactory,
   ensureFuture,
   finishedOperation,
   Future,
@@ -13,7 +14,10 @@ import {
   shield,
   sleep,
   Task,
+  taskGroup,
   type TaskLoop,
+  timeout,
+  timeoutAt,
   wrapPromise,
   type Awaitable,
   type Coroutine,
@@ -152,6 +156,27 @@ const compiled: ((loop: TaskLoop) => unknown)[] = [
     const awaitables: Awaitable<number>[] = [body(), body, async () => 1, loop.createFuture<number>(), drive(body())];
     const coroutines: Coroutine<number>[] = [body(), async () => 1, () => drive(body())];
     return [awaitables, coroutines];
+  },
+  (loop) => {
+    exactly<Operation<string>>()(timeout(1, async () => 'a'));
+    exactly<Operation<number>>()(timeout(1, () => sleep(1, 5)));
+    exactly<Operation<number>>()(timeoutAt(null, (limit) => sleep(limit.when() ?? 1, 5)));
+    exactly<Operation<number>>()(
+      timeout(1, function* () {
+        return yield* sleep(1, 5);
+      }),
+    );
+    exactly<Operation<[string, number]>>()(
+      taskGroup(async (group): Promise<[string, number]> => {
+        const a = group.createTask(async () => 'a');
+        const b = group.createTask(() => sleep(1, 1));
+        exactly<Task<string>>()(a);
+        return [await a, await b];
+      }),
+    );
+    loop.setTaskFactory(eagerTaskFactory);
+    // @ts-expect-error a promise is no body
+    void timeout(1, sleep(1));
   },
   (loop) => {
     exactly<Handle>()(loop.callSoon((x: number, y: string) => [x, y], 1, 'x'));
