@@ -64,3 +64,10 @@ test('PROTO-06 the networking methods refuse: those for descriptors and signals 
   ].flatMap((line) => line.split(' '));
   for (const name of awaited) await expect(loop[name]!()).rejects.toMatchObject(refused(name));
 });
+
+test('SUBPROC-31 the methods that start programs refuse when awaited', async () => {
+  const loop = new AbstractEventLoop() as unknown as Methods;
+  for (const name of ['subprocessExec', 'subprocessShell']) {
+    await expect(loop[name]!(() => null, 'true')).rejects.toMatchObject(refused(name));
+  }
+});
