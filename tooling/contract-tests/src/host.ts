@@ -115,6 +115,12 @@ export function hostContract(name: string, make: () => HostUnderTest): void {
       }
     });
 
+    test('a signal listener can be taken back, twice, and does nothing afterwards', async () => {
+      const takeBack = [host.onSignal?.('SIGUSR2', fail), host.onUnhandledSignal?.('SIGUSR2', fail)];
+      for (const each of [...takeBack, ...takeBack]) each?.();
+      await turn();
+    });
+
     test('an exit callback can be taken back, twice', () => {
       const takeBack = host.onExit(() => {
         throw new Error('taken back');
@@ -123,4 +129,8 @@ export function hostContract(name: string, make: () => HostUnderTest): void {
       takeBack();
     });
   });
+}
+
+function fail(): never {
+  throw new Error('called for nothing');
 }
