@@ -4,11 +4,11 @@ import { StreamTransport } from '@tsyncio/transports-protocols';
 
 import { open, Recorder } from './support/recorder.js';
 import { eachBackend } from './support/backends.js';
-import { drain, fill, iterations, reset, tcpPair } from './support/world.js';
+import { drain, fill, iterations } from './support/world.js';
 
 const audit = leakAudit();
 
-eachBackend(({ inLoop, pair, kernelTest }) => {
+eachBackend(({ inLoop, kernelTest, pair, tcpPair, reset }) => {
   test(
     'TRANSPORT-19 TRANSPORT-21 TRANSPORT-23 close stops reading at once; connectionLost comes once, in the next iteration',
     inLoop(async ({ loop }) => {
@@ -154,7 +154,7 @@ eachBackend(({ inLoop, pair, kernelTest }) => {
     peer.close();
   });
 
-  kernelTest(
+  test(
     'TRANSPORT-30 CONN-27 sockname and peername are what the kernel says, or null',
     inLoop(async ({ loop }) => {
       const [ours, peer] = tcpPair();
@@ -237,7 +237,7 @@ eachBackend(({ inLoop, pair, kernelTest }) => {
     }),
   );
 
-  kernelTest(
+  test(
     'a reset while closing is no news: connectionLost is called once',
     inLoop(async ({ loop }) => {
       const [ours, peer] = tcpPair();
@@ -252,7 +252,7 @@ eachBackend(({ inLoop, pair, kernelTest }) => {
     }),
   );
 
-  kernelTest(
+  test(
     'writeEof to a peer that has reset the connection ends it with the error',
     inLoop(async ({ loop }) => {
       const [ours, peer] = tcpPair();
@@ -266,7 +266,7 @@ eachBackend(({ inLoop, pair, kernelTest }) => {
     }),
   );
 
-  kernelTest(
+  test(
     'debug mode tells what happens',
     inLoop(async ({ loop }) => {
       const [ours, peer] = tcpPair();
@@ -287,7 +287,7 @@ eachBackend(({ inLoop, pair, kernelTest }) => {
     }),
   );
 
-  kernelTest(
+  test(
     'the view of the socket asks and sets, and closes nothing',
     inLoop(async ({ loop }) => {
       const [ours, peer] = tcpPair();

@@ -4,11 +4,11 @@ import { StreamTransport } from '@tsyncio/transports-protocols';
 
 import { open, Recorder } from './support/recorder.js';
 import { eachBackend } from './support/backends.js';
-import { drain, fill, iterations, reset, tcpPair } from './support/world.js';
+import { drain, fill, iterations } from './support/world.js';
 
 leakAudit();
 
-eachBackend(({ inLoop, pair, kernelTest }) => {
+eachBackend(({ inLoop, kernelTest, pair, tcpPair, reset }) => {
   test(
     'TRANSPORT-01 CONN-02 connectionMade, the begin of reading and the waiter come in this order',
     inLoop(async ({ loop }) => {
@@ -92,7 +92,7 @@ eachBackend(({ inLoop, pair, kernelTest }) => {
     }),
   );
 
-  kernelTest(
+  test(
     'TRANSPORT-04 TRANSPORT-32 a reset by the peer ends the connection with that error, unreported',
     inLoop(async ({ loop }) => {
       const [ours, peer] = tcpPair();
@@ -326,7 +326,7 @@ eachBackend(({ inLoop, pair, kernelTest }) => {
     }),
   );
 
-  kernelTest(
+  test(
     'pausing inside dataReceived keeps the rest in the kernel',
     inLoop(async ({ loop }) => {
       const [ours, peer] = tcpPair();

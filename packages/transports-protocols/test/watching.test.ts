@@ -1,31 +1,16 @@
-import { TaskLoop } from '@tsyncio/futures-tasks';
-import {
-  addReader,
-  addWriter,
-  EpollSelector,
-  PollSelector,
-  removeReader,
-  removeWriter,
-  SelectorIo,
-  SelectSelector,
-} from '@tsyncio/selector-io';
-import { leakAudit, recordExceptions } from '@tsyncio/test-support';
+import { addReader, addWriter, removeReader, removeWriter } from '@tsyncio/selector-io';
+import { leakAudit } from '@tsyncio/test-support';
 
+import { eachBackend } from './support/backends.js';
 import { open, Recorder } from './support/recorder.js';
-import { iterations, pair } from './support/world.js';
+import { iterations } from './support/world.js';
 
 leakAudit();
 
-test.each([
-  ['EpollSelector', EpollSelector],
-  ['PollSelector', PollSelector],
-  ['SelectSelector', SelectSelector],
-])(
-  'READER-08 the descriptor of a transport is refused to readers and writers until it closes, on %s',
-  async (_name, Selector) => {
-    const loop = new TaskLoop({ backend: new SelectorIo(new Selector()) });
-    const reports = recordExceptions(loop);
-    await loop.runUntilComplete(async () => {
+eachBackend(({ inLoop, pair }) => {
+  test(
+    'READER-08 the descriptor of a transport is refused to readers and writers until it closes',
+    inLoop(async ({ loop }) => {
       const [ours, peer] = pair();
       const protocol = new Recorder(loop);
       const transport = await open(loop, ours, protocol);
@@ -47,8 +32,6 @@ test.each([
       await iterations(1);
       expect([loop.backend.active, ours.closed]).toEqual([false, true]);
       peer.close();
-    });
-    loop.close();
-    expect(reports).toEqual([]);
-  },
-);
+    }),
+  );
+});

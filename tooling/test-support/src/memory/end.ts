@@ -52,6 +52,8 @@ export class MemoryEnd extends Source {
   /** The code of the error that the next receive fails with. */
   readFailure: string | null = null;
   references = 0;
+  /** The peer has reset the connection. */
+  private isReset = false;
   private peer!: MemoryEnd;
 
   private constructor(
@@ -116,8 +118,9 @@ export class MemoryEnd extends Source {
     return n;
   }
 
-  /** Ends one direction or both. */
+  /** Ends one direction or both. Throws OSError (`ENOTCONN`). */
   shutdown(how: number): void {
+    if (this.isReset) throw memoryError('ENOTCONN', 'shutdown');
     if (how !== SHUT_WR) this.incoming.refused = this.incoming.ended = true;
     if (how !== SHUT_RD) this.outgoing.ended = true;
     this.changed();
@@ -138,6 +141,7 @@ export class MemoryEnd extends Source {
     this.outgoing.clear();
     this.incoming.clear();
     this.close();
+    this.peer.isReset = true;
     this.peer.readFailure = 'ECONNRESET';
     this.peer.changed();
   }

@@ -2,6 +2,7 @@ import {
   type Address,
   type AddressLike,
   AF_UNIX,
+  IPPROTO_TCP,
   SO_LINGER,
   SO_SNDBUF,
   Socket,
@@ -28,7 +29,7 @@ abstract class PlayedSocket extends Socket implements Simulated {
     type: number,
     private readonly names: readonly [own: Address, peer: Address],
   ) {
-    super(family, type, 0, { fileno: newDescriptor() });
+    super(family, type, type === SOCK_STREAM && family !== AF_UNIX ? IPPROTO_TCP : 0, { fileno: newDescriptor() });
     describe(this.fileno(), this);
   }
 
@@ -69,9 +70,10 @@ abstract class PlayedSocket extends Socket implements Simulated {
 
   override getsockopt(level: number, name: number): number;
   override getsockopt(level: number, name: number, length: number): Buffer;
-  override getsockopt(level: number, name: number): number | Buffer {
+  override getsockopt(level: number, name: number, length?: number): number | Buffer {
     this.check('getsockopt');
-    return this.options.get(`${level} ${name}`) ?? 0;
+    const value = this.options.get(`${level} ${name}`) ?? 0;
+    return length === undefined ? value : Buffer.from(new Int32Array([value]).buffer);
   }
 
   override bind(_address: AddressLike): void {
