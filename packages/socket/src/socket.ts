@@ -10,6 +10,7 @@ import { closedError, E, systemError } from './native/errno.js';
 import { systemAbi, systemCalls } from './native/platform.js';
 import { decodeControl, descriptorsIn, encodeControl } from './native/posix/control-messages.js';
 import { descriptorDebug, ownershipBegins, ownershipEnds, reportStolen } from './ownership.js';
+import { receiveBlock, received as takeReceived } from './sock/receive-memory.js';
 
 /** How a socket is made. */
 export interface SocketOptions {
@@ -202,8 +203,13 @@ export class Socket {
     checkInteger('nbytes', nbytes, 0, MAX_RECV);
     checkInteger('flags', flags, INT_MIN, INT_MAX);
     const fd = this.open('recv');
-    const data = receiveMemory(nbytes, flags);
-    return received(data, made('recv', systemCalls().recvInto(fd, data, nbytes, flags)));
+    if ((flags & MSG_TRUNC) !== 0) {
+      // The kernel may say more than it writes.
+      const data = receiveMemory(nbytes, flags);
+      return received(data, made('recv', systemCalls().recvInto(fd, data, nbytes, flags)));
+    }
+    const block = receiveBlock(nbytes);
+    return takeReceived(block, made('recv', systemCalls().recv(fd, block.address, nbytes, flags)));
   }
 
   /**
@@ -242,9 +248,14 @@ export class Socket {
     checkInteger('nbytes', nbytes, 0, MAX_RECV);
     checkInteger('flags', flags, INT_MIN, INT_MAX);
     const fd = this.open('recvfrom');
-    const data = receiveMemory(nbytes, flags);
-    const n = made('recvfrom', systemCalls().recvfrom(fd, data, nbytes, flags));
-    return [received(data, n), systemCalls().receivedFrom()];
+    if ((flags & MSG_TRUNC) !== 0) {
+      const data = receiveMemory(nbytes, flags);
+      const n = made('recvfrom', systemCalls().recvfrom(fd, data, nbytes, flags));
+      return [received(data, n), systemCalls().receivedFrom()];
+    }
+    const block = receiveBlock(nbytes);
+    const n = made('recvfrom', systemCalls().recvfrom(fd, block.memory, nbytes, flags));
+    return [takeReceived(block, n), systemCalls().receivedFrom()];
   }
 
   /**
