@@ -21,13 +21,15 @@ import * as matrix from './matrix/suite.mjs';
 import * as micro from './micro/suite.mjs';
 import { findPeers } from './peers.mjs';
 import { store } from './report.mjs';
+import * as streams from './streams/suite.mjs';
+import * as subprocess from './subprocess/suite.mjs';
 import { measureSuite } from './suite.mjs';
 import * as threads from './threads/suite.mjs';
 import { compile, pinning } from './tools.mjs';
 
 const { values: options } = parseArgs({
   options: {
-    suite: { type: 'string', default: 'micro,echo,matrix,descriptors,executors,threads' },
+    suite: { type: 'string', default: 'micro,echo,matrix,descriptors,executors,threads,subprocess,streams' },
     only: { type: 'string', default: '' },
     rounds: { type: 'string', default: '5' },
     scale: { type: 'string', default: '1' },
@@ -36,7 +38,7 @@ const { values: options } = parseArgs({
     'no-build': { type: 'boolean', default: false },
   },
 });
-const suites = { micro, echo, matrix, descriptors, executors, threads };
+const suites = { micro, echo, matrix, descriptors, executors, threads, subprocess, streams };
 const names = options.suite.split(',');
 for (const name of names) {
   if (!(name in suites)) throw new Error(`--suite: there is no ${name}, but ${Object.keys(suites).join(', ')}`);

@@ -84,7 +84,7 @@ function bytesOf(value: unknown): Buffer | null {
 function environment(method: string, env: unknown): Record<string, string> {
   if (typeof env !== 'object' || env === null)
     throw new TypeError(`${method}: env must be an object, got ${repr(env)}`);
-  const found: Record<string, string> = {};
+  const found = Object.create(null) as Record<string, string>;
   for (const name of Object.keys(env)) {
     const value = (env as Record<string, unknown>)[name];
     if (value === undefined) continue;
