@@ -1,13 +1,13 @@
 import { addressOf, koffi } from '../koffi.js';
+import { systemAbi, systemCalls } from '../platform.js';
 import { errnoMemory } from './errno-memory.js';
 
-/** Linux's numbers. */
 const O_RDWR = 2;
-const O_CLOEXEC = 0o2000000;
-const F_DUPFD_CLOEXEC = 1030;
+/** Linux's, where the descriptors of a child are made close-on-exec by the very call. Elsewhere that is done after it. */
+const O_CLOEXEC = process.platform === 'linux' ? 0o2000000 : 0;
 
 interface PipeMaking {
-  readonly pipe2: (pair: number, flags: number) => number;
+  readonly pipe: (pair: number) => number;
   readonly fcntl: (fd: number, command: number, type: 'int', argument: number) => number;
   readonly open: (path: string, flags: number) => number;
   readonly errno: Int32Array;
@@ -25,25 +25,31 @@ function declare(): PipeMaking {
   const libc = koffi().load(null);
   const pair = new Int32Array(new ArrayBuffer(8));
   return {
-    pipe2: libc.func('pipe2', 'int', ['uintptr_t', 'int']),
+    pipe: declarePipe(libc.func.bind(libc)),
     fcntl: libc.func('fcntl', 'int', ['int', 'int', '...']),
-    open: libc.func('open', 'int', ['str', 'int']),
+    open: libc.func('open', 'int', ['str', 'int', '...']),
     errno: errnoMemory(),
     pair,
     pairAt: addressOf(pair.buffer),
   };
 }
 
-/** `pipe2(2)`; both ends close-on-exec and blocking. @returns the ends, or the negated error number. */
+function declarePipe(func: (name: string, result: string, parameters: string[]) => unknown): PipeMaking['pipe'] {
+  if (O_CLOEXEC === 0) return func('pipe', 'int', ['uintptr_t']) as PipeMaking['pipe'];
+  const pipe2 = func('pipe2', 'int', ['uintptr_t', 'int']) as (pair: number, flags: number) => number;
+  return (pair) => pipe2(pair, O_CLOEXEC);
+}
+
+/** `pipe(2)`; both ends close-on-exec and blocking. @returns the ends, or the negated error number. */
 export function makePipe(): [read: number, write: number] | number {
-  const { pipe2, errno, pair, pairAt } = calls();
-  return pipe2(pairAt, O_CLOEXEC) < 0 ? -errno[0]! : [pair[0]!, pair[1]!];
+  const { pipe, errno, pair, pairAt } = calls();
+  return pipe(pairAt) < 0 ? -errno[0]! : [prepared(pair[0]!), prepared(pair[1]!)];
 }
 
 /** A close-on-exec duplicate whose number is `least` or more. @returns it, or the negated error number. */
 export function dupAbove(fd: number, least: number): number {
   const { fcntl, errno } = calls();
-  const copy = fcntl(fd, F_DUPFD_CLOEXEC, 'int', least);
+  const copy = fcntl(fd, systemAbi.F_DUPFD_CLOEXEC, 'int', least);
   return copy < 0 ? -errno[0]! : copy;
 }
 
@@ -51,5 +57,10 @@ export function dupAbove(fd: number, least: number): number {
 export function openNull(): number {
   const { open, errno } = calls();
   const fd = open('/dev/null', O_RDWR | O_CLOEXEC);
-  return fd < 0 ? -errno[0]! : fd;
+  return fd < 0 ? -errno[0]! : prepared(fd);
+}
+
+function prepared(fd: number): number {
+  if (O_CLOEXEC === 0) systemCalls().setCloseOnExec(fd);
+  return fd;
 }
