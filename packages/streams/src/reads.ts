@@ -38,13 +38,12 @@ export abstract class Read<T> extends Operation<T> implements Job {
   /** What it was woken to fail with; null for none. */
   private failure: unknown = null;
 
-  constructor(
-    protected readonly source: ReadSource,
-    /** Its name in errors. */
-    readonly method: string,
-  ) {
+  constructor(protected readonly source: ReadSource) {
     super(source.loop);
   }
+
+  /** Its name in errors. */
+  abstract get method(): string;
 
   /** The result, or {@link WAIT}; nothing was taken then. */
   protected abstract attempt(): T | typeof WAIT;
@@ -117,7 +116,11 @@ export class ReadSome extends Read<Buffer> {
     source: ReadSource,
     private readonly n: number,
   ) {
-    super(source, 'read');
+    super(source);
+  }
+
+  get method(): string {
+    return 'read';
   }
 
   protected attempt(): Buffer | typeof WAIT {
@@ -135,8 +138,8 @@ export class ReadSome extends Read<Buffer> {
 export class ReadAll extends Read<Buffer> {
   private readonly pieces: Buffer[] = [];
 
-  constructor(source: ReadSource) {
-    super(source, 'read');
+  get method(): string {
+    return 'read';
   }
 
   protected attempt(): Buffer | typeof WAIT {
@@ -158,7 +161,11 @@ export class ReadExactly extends Read<Buffer> {
     source: ReadSource,
     private readonly n: number,
   ) {
-    super(source, 'readexactly');
+    super(source);
+  }
+
+  get method(): string {
+    return 'readexactly';
   }
 
   protected attempt(): Buffer | typeof WAIT {
@@ -183,7 +190,11 @@ abstract class ReadTo<T> extends Read<T> {
     source: ReadSource,
     private readonly separators: Separators,
   ) {
-    super(source, 'readuntil');
+    super(source);
+  }
+
+  get method(): string {
+    return 'readuntil';
   }
 
   /** @throws What {@link overrun} and {@link incomplete} throw. */
