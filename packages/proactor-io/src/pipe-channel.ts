@@ -1,11 +1,9 @@
 import type { HandleOwner } from '@tsyncio/core';
-import type { OwnedDescriptor, StreamSink } from '@tsyncio/socket';
+import { type CallNames, type OwnedDescriptor, PIPE_CALLS, type StreamSink } from '@tsyncio/socket';
 import { pipeCalls } from '@tsyncio/socket/native';
 
 import type { IoUringProactor } from './proactor.js';
-import { type CallNames, UringStreamChannel } from './stream-channel.js';
-
-const NAMES: CallNames = { read: 'read', write: 'write', writev: 'writev' };
+import { UringStreamChannel } from './stream-channel.js';
 
 /** The end of a pipe that is read; anything that `read(2)` reads. */
 export class UringPipeReader extends UringStreamChannel {
@@ -14,7 +12,7 @@ export class UringPipeReader extends UringStreamChannel {
   }
 
   protected override get names(): CallNames {
-    return NAMES;
+    return PIPE_CALLS;
   }
 }
 

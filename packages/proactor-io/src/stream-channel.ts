@@ -1,9 +1,17 @@
 import type { HandleOwner } from '@tsyncio/core';
-import { type OwnedDescriptor, SHUT_WR, type StreamChannel, type StreamSink } from '@tsyncio/socket';
+import {
+  type CallNames,
+  gatherNow,
+  type OwnedDescriptor,
+  sendFileNow,
+  sendNow,
+  SHUT_WR,
+  SOCKET_CALLS,
+  type StreamChannel,
+  type StreamSink,
+} from '@tsyncio/socket';
 import {
   E,
-  fileCalls,
-  GATHER_MAX,
   IORING_CQE_F_BUFFER,
   IORING_CQE_F_MORE,
   type StreamCalls,
@@ -29,15 +37,6 @@ const LARGE_CREDIT = 16;
 
 /** Nothing has ended the stream. */
 const OPEN = 1;
-
-/** The names of the calls, for errors. */
-export interface CallNames {
-  readonly read: string;
-  readonly write: string;
-  readonly writev: string;
-}
-
-const SOCKET_NAMES: CallNames = { read: 'recv', write: 'send', writev: 'sendmsg' };
 
 /**
  * A byte stream on a non-blocking socket.
@@ -75,7 +74,7 @@ export class UringStreamChannel extends UringChannel implements StreamChannel {
   }
 
   protected get names(): CallNames {
-    return SOCKET_NAMES;
+    return SOCKET_CALLS;
   }
 
   // ---- Sending ----------------------------------------------------------------------------------------------------------------------
@@ -85,25 +84,15 @@ export class UringStreamChannel extends UringChannel implements StreamChannel {
   }
 
   write(data: Uint8Array): number {
-    if (data.length === 0) return 0;
-    const n = this.calls.send(this.fd, data, 0);
-    return n >= 0 ? n : this.refused(n, this.names.write);
+    return sendNow(this.calls, this.names, this.fd, data);
   }
 
   writev(chunks: readonly Uint8Array[]): number {
-    let total = 0;
-    for (let from = 0; from < chunks.length; from += GATHER_MAX) {
-      const n = this.calls.gather(this.fd, chunks, from);
-      if (n < 0) return total + this.refused(n, this.names.writev);
-      total += n;
-      if (n < lengthOf(chunks, from)) break;
-    }
-    return total;
+    return gatherNow(this.calls, this.names, this.fd, chunks);
   }
 
   sendFile(file: number, offset: number, length: number): number | null {
-    const n = fileCalls().sendfile(this.fd, file, offset, length);
-    return n >= 0 ? n : n === WOULD_BLOCK ? null : this.refused(n, 'sendfile');
+    return sendFileNow(this.fd, file, offset, length);
   }
 
   shutdownWrite(): void {
@@ -112,12 +101,6 @@ export class UringStreamChannel extends UringChannel implements StreamChannel {
 
   protected override writable(): unknown {
     return this.sink.onWritable();
-  }
-
-  /** Nothing was sent: it would block (0), or an error. */
-  private refused(n: number, syscall: string): 0 {
-    if (n === WOULD_BLOCK) return 0;
-    throw systemError(n, syscall);
   }
 
   // ---- Receiving --------------------------------------------------------------------------------------------------------------------
@@ -252,12 +235,4 @@ export class UringStreamChannel extends UringChannel implements StreamChannel {
     this.first = null;
     this.arrived = null;
   }
-}
-
-/** Bytes in the chunks that one `gather` takes. */
-function lengthOf(chunks: readonly Uint8Array[], from: number): number {
-  let length = 0;
-  const end = Math.min(from + GATHER_MAX, chunks.length);
-  for (let i = from; i < end; i++) length += chunks[i]!.length;
-  return length;
 }

@@ -1,21 +1,22 @@
 import type { HandleOwner } from '@tsyncio/core';
-import { type OwnedDescriptor, SHUT_WR, type StreamChannel, type StreamSink } from '@tsyncio/socket';
-import { fileCalls, GATHER_MAX, type StreamCalls, systemError, WOULD_BLOCK } from '@tsyncio/socket/native';
+import {
+  type CallNames,
+  gatherNow,
+  type OwnedDescriptor,
+  sendFileNow,
+  sendNow,
+  SHUT_WR,
+  SOCKET_CALLS,
+  type StreamChannel,
+  type StreamSink,
+} from '@tsyncio/socket';
+import { type StreamCalls, systemError, WOULD_BLOCK } from '@tsyncio/socket/native';
 
 import { SelectorChannel } from './selector-channel.js';
 import type { SelectorIo } from './selector-io.js';
 
 /** From this many bytes in one receive on, the next one is offered the larger block. */
 const LARGE_READ = 16 * 1024;
-
-/** The names of the calls, for errors. */
-export interface CallNames {
-  readonly read: string;
-  readonly write: string;
-  readonly writev: string;
-}
-
-const SOCKET_NAMES: CallNames = { read: 'recv', write: 'send', writev: 'sendmsg' };
 
 /** A byte stream on a non-blocking socket, or on what is read and written by other calls. */
 export class SelectorStreamChannel extends SelectorChannel implements StreamChannel {
@@ -32,7 +33,7 @@ export class SelectorStreamChannel extends SelectorChannel implements StreamChan
   }
 
   protected get names(): CallNames {
-    return SOCKET_NAMES;
+    return SOCKET_CALLS;
   }
 
   get unsent(): number {
@@ -40,25 +41,15 @@ export class SelectorStreamChannel extends SelectorChannel implements StreamChan
   }
 
   write(data: Uint8Array): number {
-    if (data.length === 0) return 0;
-    const n = this.calls.send(this.fd, data, 0);
-    return n >= 0 ? n : this.refused(n, this.names.write);
+    return sendNow(this.calls, this.names, this.fd, data);
   }
 
   writev(chunks: readonly Uint8Array[]): number {
-    let total = 0;
-    for (let from = 0; from < chunks.length; from += GATHER_MAX) {
-      const n = this.calls.gather(this.fd, chunks, from);
-      if (n < 0) return total + this.refused(n, this.names.writev);
-      total += n;
-      if (n < lengthOf(chunks, from)) break;
-    }
-    return total;
+    return gatherNow(this.calls, this.names, this.fd, chunks);
   }
 
   sendFile(file: number, offset: number, length: number): number | null {
-    const n = fileCalls().sendfile(this.fd, file, offset, length);
-    return n >= 0 ? n : n === WOULD_BLOCK ? null : this.refused(n, 'sendfile');
+    return sendFileNow(this.fd, file, offset, length);
   }
 
   shutdownWrite(): void {
@@ -91,12 +82,6 @@ export class SelectorStreamChannel extends SelectorChannel implements StreamChan
     return n > 0 ? sink.onBuffer(n) : this.ended(n);
   }
 
-  /** Nothing was sent: it would block (0), or an error. */
-  private refused(n: number, syscall: string): 0 {
-    if (n === WOULD_BLOCK) return 0;
-    throw systemError(n, syscall);
-  }
-
   /** Nothing was received: the end of the stream, an error, or a false alarm. */
   private ended(n: number): unknown {
     if (n === WOULD_BLOCK) return undefined;
@@ -105,12 +90,4 @@ export class SelectorStreamChannel extends SelectorChannel implements StreamChan
     this.unwatchWritable();
     return this.sink.onError(systemError(n, this.names.read));
   }
-}
-
-/** Bytes in the chunks that one `gather` takes. */
-function lengthOf(chunks: readonly Uint8Array[], from: number): number {
-  let length = 0;
-  const end = Math.min(from + GATHER_MAX, chunks.length);
-  for (let i = from; i < end; i++) length += chunks[i]!.length;
-  return length;
 }

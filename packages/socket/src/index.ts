@@ -31,6 +31,14 @@ export type {
 export { ChildExit } from './readiness/child-exit.js';
 export { connectByWatching } from './readiness/connect.js';
 export { DatagramInbox, type InboxChannel } from './readiness/datagram-inbox.js';
+export {
+  type CallNames,
+  gatherNow,
+  PIPE_CALLS,
+  sendFileNow,
+  sendNow,
+  SOCKET_CALLS,
+} from './readiness/stream-sending.js';
 export { ListenerAcceptor } from './readiness/listener-acceptor.js';
 export {
   checkRange,
