@@ -6,7 +6,7 @@ import process from 'node:process';
  */
 export const backends = {
   tsyncio: { title: 'tsyncio', make: async () => new (await import('@tsyncio/selector-io')).SelectorIo() },
-  proactor: { title: 'tsyncio, io_uring', make: async () => proactor(await import('@tsyncio/proactor-io')) },
+  proactor: { title: 'tsyncio on io_uring', make: async () => proactor(await import('@tsyncio/proactor-io')) },
 };
 
 const proactor = ({ IoUringProactor, probeIoUring }) => (probeIoUring().available ? new IoUringProactor() : null);
