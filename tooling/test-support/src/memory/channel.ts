@@ -35,7 +35,7 @@ export interface Pollable {
 }
 
 /** The end of a channel or an acceptor, for the backend that has it. */
-export type Gone = () => void;
+type Gone = () => void;
 
 /** What streams and datagrams share: one receive for each poll, reading before writing, as with a selector. */
 abstract class MemoryChannel implements Channel, Pollable {

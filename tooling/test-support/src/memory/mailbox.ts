@@ -8,7 +8,7 @@ const UDP_MAX = 65_507;
 const UNIX_CAPACITY = 64 * 1024;
 
 /** Finds whom an address stands for; null: nobody. */
-export type Route = (address: AddressLike) => Mailbox | null;
+type Route = (address: AddressLike) => Mailbox | null;
 
 interface Datagram {
   readonly data: Buffer;
