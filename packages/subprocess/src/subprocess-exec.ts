@@ -119,7 +119,7 @@ function* startChild(
   const stdio = new Stdio(stdioPlan);
   try {
     const child = yield* spawnChild(loop, launch, stdio);
-    stdio.closeChildEnds();
+    stdio.closeChildEnds(); // at once: there is room for the pidfd then, when there is none to spare
     const transport = new ChildTransport(loop, protocol, child);
     if (loop.getDebug()) logger.debug(`process ${repr(launch.args[0]!.toString())} created: pid ${child.pid}`);
     const connected = loop.createFuture<void>();
