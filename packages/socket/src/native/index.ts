@@ -20,23 +20,10 @@ export { addressOf } from './koffi.js';
 export { EPOLLET, EPOLLIN, EPOLLOUT } from './linux/abi.js';
 export { Epoll } from './linux/epoll.js';
 export { EventCounter } from './linux/event-counter.js';
-export {
-  type Completions,
-  type Failure,
-  hasSince,
-  IoUring,
-  type IoUringFeatures,
-  type KernelVersion,
-} from './linux/io-uring.js';
-export {
-  IORING_CQE_F_BUFFER,
-  IORING_CQE_F_BUF_MORE,
-  IORING_CQE_F_MORE,
-  IORING_CQE_F_SOCK_NONEMPTY,
-} from './linux/io-uring-abi.js';
+export { type Completions, hasSince, IoUring, type IoUringFeatures, type KernelVersion } from './linux/io-uring.js';
+export { IORING_CQE_F_BUFFER, IORING_CQE_F_MORE } from './linux/io-uring-abi.js';
 export { BufferRing } from './linux/io-uring-buffers.js';
-export { ioUringCalls, type IoUringCalls } from './linux/io-uring-calls.js';
-export { MappedMemory } from './linux/io-uring-memory.js';
+export { ioUringCalls } from './linux/io-uring-calls.js';
 export { hasPidfd, pidfdOpen } from './linux/pidfd.js';
 export { requireLinux, systemCalls, WOULD_BLOCK } from './platform.js';
 export * from './openssl/index.js';

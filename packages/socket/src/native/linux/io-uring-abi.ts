@@ -17,9 +17,6 @@ export const IORING_SETUP_SINGLE_ISSUER = 1 << 12;
 export const IORING_SETUP_DEFER_TASKRUN = 1 << 13;
 export const IORING_SETUP_NO_SQARRAY = 1 << 16;
 
-export const IORING_FEAT_SINGLE_MMAP = 1 << 0;
-export const IORING_FEAT_NODROP = 1 << 1;
-
 export const IORING_ENTER_GETEVENTS = 1 << 0;
 
 export const IORING_SQ_CQ_OVERFLOW = 1 << 1;
@@ -29,27 +26,20 @@ export const IORING_CQ_EVENTFD_DISABLED = 1 << 0;
 export const IORING_REGISTER_EVENTFD = 4;
 export const IORING_UNREGISTER_EVENTFD = 5;
 export const IORING_REGISTER_PBUF_RING = 22;
-export const IORING_UNREGISTER_PBUF_RING = 23;
 export const IORING_REGISTER_SYNC_CANCEL = 24;
 export const IOU_PBUF_RING_INC = 2;
 
 export const IORING_OP_POLL_ADD = 6;
-export const IORING_OP_RECVMSG = 10;
 export const IORING_OP_ASYNC_CANCEL = 14;
-export const IORING_OP_SEND = 26;
 export const IORING_OP_RECV = 27;
 
 export const IOSQE_BUFFER_SELECT = 1 << 5;
-export const IOSQE_CQE_SKIP_SUCCESS = 1 << 6;
-export const IORING_RECVSEND_POLL_FIRST = 1 << 0;
 export const IORING_RECV_MULTISHOT = 1 << 1;
 
 /** The completion carries a provided buffer; its id is in the upper half of the flags. */
 export const IORING_CQE_F_BUFFER = 1 << 0;
 /** The request goes on: this was not its last completion. */
 export const IORING_CQE_F_MORE = 1 << 1;
-/** More data was waiting in the socket when this receive was done. */
-export const IORING_CQE_F_SOCK_NONEMPTY = 1 << 2;
 /** The provided buffer is not used up: later completions fill the rest. */
 export const IORING_CQE_F_BUF_MORE = 1 << 4;
 export const IORING_CQE_BUFFER_SHIFT = 16;
@@ -65,7 +55,6 @@ export const PARAMS_WORDS = 30;
 export const PARAMS_SQ_ENTRIES = 0;
 export const PARAMS_CQ_ENTRIES = 1;
 export const PARAMS_FLAGS = 2;
-export const PARAMS_FEATURES = 5;
 export const PARAMS_SQ_OFFSETS = 10; // head, tail, ring_mask, ring_entries, flags, dropped, array
 export const PARAMS_CQ_OFFSETS = 20; // head, tail, ring_mask, ring_entries, overflow, cqes, flags
 

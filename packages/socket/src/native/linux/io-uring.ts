@@ -152,17 +152,6 @@ export class IoUring {
     this.write(abi.IORING_OP_RECV | flags, fd, 0, 0, 0, slot, generation, group);
   }
 
-  /** As {@link recvMultishot}, with the sender of each datagram. @param header - Address of a `struct msghdr` that tells how much room for what. */
-  recvmsgMultishot(slot: number, generation: number, fd: number, header: number, group: number): void {
-    const flags = (abi.IOSQE_BUFFER_SELECT << 8) | (abi.IORING_RECV_MULTISHOT << 16);
-    this.write(abi.IORING_OP_RECVMSG | flags, fd, header, 1, 0, slot, generation, group);
-  }
-
-  /** Sends memory that stays as it is until the completion. */
-  send(slot: number, generation: number, fd: number, address: number, length: number, flags: number): void {
-    this.write(abi.IORING_OP_SEND, fd, address, length, flags, slot, generation, 0);
-  }
-
   /** Completes once, with `poll(2)`'s bits, when one of `events` holds. */
   poll(slot: number, generation: number, fd: number, events: number): void {
     this.write(abi.IORING_OP_POLL_ADD, fd, 0, 0, events, slot, generation, 0);
