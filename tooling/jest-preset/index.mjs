@@ -16,7 +16,7 @@ export function project(displayName) {
     testPathIgnorePatterns: process.platform === 'win32' ? [] : ['\\.win32\\.test\\.ts$'],
     moduleNameMapper: {
       '^(\\.{1,2}/.*)\\.js$': '$1', // './x.js' written in TypeScript
-      '^@tsyncio/test-support/memory-io$': at('tooling/test-support/src/memory-io.ts'),
+      '^@tsyncio/test-support/(.+)$': at('tooling/test-support/src/$1.ts'),
       '^@tsyncio/(test-support|contract-tests)$': at('tooling/$1/src/index.ts'),
     },
     transform: { '^.+\\.ts$': ['ts-jest', { tsconfig: at('tsconfig.jest.json') }] },

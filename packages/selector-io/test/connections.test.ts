@@ -17,7 +17,7 @@ import {
 import { leakAudit } from '@tsyncio/test-support';
 
 import { iterations, turnsOfNode } from './support/loops.js';
-import { eachSelector } from './support/selectors.js';
+import { eachSelector } from '@tsyncio/test-support/loops/selectors';
 
 leakAudit();
 

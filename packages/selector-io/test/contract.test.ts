@@ -4,7 +4,7 @@ import { SelectorIo } from '@tsyncio/selector-io';
 import { socketpair } from '@tsyncio/socket';
 import { leakAudit } from '@tsyncio/test-support';
 
-import { selectors } from './support/selectors.js';
+import { selectors } from '@tsyncio/test-support/loops/selectors';
 
 leakAudit();
 

@@ -20,7 +20,7 @@ import { leakAudit } from '@tsyncio/test-support';
 import { thrown } from './support/errors.js';
 import { eventfd, inotify, inotifyName, pidfd, pipe, pseudoTerminal, timerfd } from './support/kernel-objects.js';
 import { iterations } from './support/loops.js';
-import { eachSelector } from './support/selectors.js';
+import { eachSelector } from '@tsyncio/test-support/loops/selectors';
 
 leakAudit();
 

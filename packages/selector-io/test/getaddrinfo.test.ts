@@ -1,7 +1,7 @@
 /** Lookups that take long: what a loop does meanwhile, and what becomes of those that nobody waits for any more. */
 import { compilePackages, type ChildOptions, runProgram } from '@tsyncio/test-support';
 
-import { selectors } from './support/selectors.js';
+import { selectors } from '@tsyncio/test-support/loops/selectors';
 import { slowResolver } from './support/slow-resolver.js';
 
 const packages = compilePackages('core', 'futures-tasks', 'socket', 'selector-io');

@@ -2,7 +2,7 @@ import type { ChildStatus } from '@tsyncio/socket';
 import { E, hasEnded, killProcess, reap, spawnProcess } from '@tsyncio/socket/native';
 import { leakAudit } from '@tsyncio/test-support';
 
-import { eachSelector } from './support/selectors.js';
+import { eachSelector } from '@tsyncio/test-support/loops/selectors';
 
 leakAudit();
 

@@ -5,7 +5,7 @@ import { addReader, addWriter, removeReader, removeWriter, type SelectorIo } fro
 import { type Socket, socketpair } from '@tsyncio/socket';
 import { leakAudit, recordExceptions } from '@tsyncio/test-support';
 
-import { eachSelector } from './support/selectors.js';
+import { eachSelector } from '@tsyncio/test-support/loops/selectors';
 
 leakAudit();
 

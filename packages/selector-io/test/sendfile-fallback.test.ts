@@ -13,7 +13,7 @@ import { leakAudit } from '@tsyncio/test-support';
 
 import { BIG, position, receive, seek, withLoop } from './support/files.js';
 import { eventfd, pipe } from './support/kernel-objects.js';
-import { eachSelector } from './support/selectors.js';
+import { eachSelector } from '@tsyncio/test-support/loops/selectors';
 import { drain, failure, fill } from './support/sockets.js';
 
 leakAudit();

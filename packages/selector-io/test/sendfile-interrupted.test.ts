@@ -10,7 +10,7 @@ import { E, fileCalls } from '@tsyncio/socket/native';
 import { leakAudit } from '@tsyncio/test-support';
 
 import { BIG, Files, position, receive, seek, withLoop } from './support/files.js';
-import { eachSelector } from './support/selectors.js';
+import { eachSelector } from '@tsyncio/test-support/loops/selectors';
 import { drain, failure, fill, NO_LINGER, pattern, Sockets } from './support/sockets.js';
 
 leakAudit();

@@ -10,7 +10,7 @@ import { leakAudit } from '@tsyncio/test-support';
 
 import { BIG, position, withLoop } from './support/files.js';
 import { run, testWith } from './support/programs.js';
-import { eachSelector } from './support/selectors.js';
+import { eachSelector } from '@tsyncio/test-support/loops/selectors';
 import { pattern } from './support/sockets.js';
 
 leakAudit();

@@ -8,7 +8,7 @@ import { removeReader, sockAccept, sockConnect, sockRecv, sockSendall } from '@t
 import { AF_INET6, AF_UNIX, type InetAddress, Socket } from '@tsyncio/socket';
 import { compilePackages, leakAudit, runProgram } from '@tsyncio/test-support';
 
-import { eachSelector } from './support/selectors.js';
+import { eachSelector } from '@tsyncio/test-support/loops/selectors';
 import { failure, inLoop } from './support/sockets.js';
 
 leakAudit();

@@ -19,7 +19,7 @@ import {
 } from '@tsyncio/socket';
 import { leakAudit } from '@tsyncio/test-support';
 
-import { eachSelector } from './support/selectors.js';
+import { eachSelector } from '@tsyncio/test-support/loops/selectors';
 import { failure, inLoop, type Sockets } from './support/sockets.js';
 
 leakAudit();

@@ -19,7 +19,7 @@ import {
 import { AF_INET, AF_INET6, AF_UNIX, type InetAddress, type Socket, SOCK_DGRAM, SOCK_SEQPACKET } from '@tsyncio/socket';
 import { leakAudit } from '@tsyncio/test-support';
 
-import { eachSelector } from './support/selectors.js';
+import { eachSelector } from '@tsyncio/test-support/loops/selectors';
 import { failure, inLoop, pattern, type Sockets } from './support/sockets.js';
 
 leakAudit();

@@ -20,7 +20,7 @@ import {
 import type { Socket } from '@tsyncio/socket';
 import { leakAudit } from '@tsyncio/test-support';
 
-import { eachSelector } from './support/selectors.js';
+import { eachSelector } from '@tsyncio/test-support/loops/selectors';
 import { drain, fill, inLoop, type Sockets } from './support/sockets.js';
 
 leakAudit();

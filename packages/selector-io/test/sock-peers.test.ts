@@ -10,7 +10,7 @@ import { AF_UNIX, type InetAddress, SHUT_WR, type Socket } from '@tsyncio/socket
 import { leakAudit } from '@tsyncio/test-support';
 
 import { run, testWith } from './support/programs.js';
-import { eachSelector } from './support/selectors.js';
+import { eachSelector } from '@tsyncio/test-support/loops/selectors';
 import { inLoop, pattern } from './support/sockets.js';
 
 leakAudit();

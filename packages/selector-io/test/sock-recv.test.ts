@@ -4,7 +4,7 @@ import { removeReader, type SelectorIo, sockRecv, sockRecvInto, sockSendall } fr
 import { SHUT_WR, SO_LINGER, type Socket, SOL_SOCKET } from '@tsyncio/socket';
 import { leakAudit } from '@tsyncio/test-support';
 
-import { eachSelector } from './support/selectors.js';
+import { eachSelector } from '@tsyncio/test-support/loops/selectors';
 import { failure, inLoop, NO_LINGER, pattern, Sockets } from './support/sockets.js';
 
 leakAudit();

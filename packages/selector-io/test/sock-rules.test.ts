@@ -16,7 +16,7 @@ import {
 import { SHUT_WR, type Socket, type StreamSink } from '@tsyncio/socket';
 import { leakAudit } from '@tsyncio/test-support';
 
-import { eachSelector } from './support/selectors.js';
+import { eachSelector } from '@tsyncio/test-support/loops/selectors';
 import { failure, fill, inLoop } from './support/sockets.js';
 
 leakAudit();

@@ -4,7 +4,7 @@ import { addReader, removeReader, removeWriter, sockRecv, sockSendall } from '@t
 import { SO_LINGER, SO_SNDBUF, type Socket, SOL_SOCKET } from '@tsyncio/socket';
 import { leakAudit } from '@tsyncio/test-support';
 
-import { eachSelector } from './support/selectors.js';
+import { eachSelector } from '@tsyncio/test-support/loops/selectors';
 import { drain, failure, fill, inLoop, NO_LINGER, pattern } from './support/sockets.js';
 
 leakAudit();

@@ -8,7 +8,7 @@ import { collectGarbage, leakAudit } from '@tsyncio/test-support';
 
 import { thrown } from './support/errors.js';
 import { iterations } from './support/loops.js';
-import { eachSelector } from './support/selectors.js';
+import { eachSelector } from '@tsyncio/test-support/loops/selectors';
 
 leakAudit();
 

@@ -1,6 +1,6 @@
 import { compilePackages, runProgram } from '@tsyncio/test-support';
 
-import { selectors } from './support/selectors.js';
+import { selectors } from '@tsyncio/test-support/loops/selectors';
 
 const packages = compilePackages('core', 'futures-tasks', 'socket', 'selector-io');
 afterAll(() => packages.remove());

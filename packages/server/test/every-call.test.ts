@@ -20,9 +20,9 @@ import {
   type Transport,
 } from '@tsyncio/transports-protocols';
 
-import { TestFile } from '../../transports-protocols/test/support/files.js';
-import { pipe } from '../../transports-protocols/test/support/pipes.js';
-import { clientOptions, serverSsl } from '../../transports-protocols/test/support/tls-pair.js';
+import { TestFile } from '@tsyncio/test-support/loops/files';
+import { pipe } from '@tsyncio/test-support/loops/pipes';
+import { clientOptions, serverSsl } from '@tsyncio/test-support/loops/tls-pair';
 import { type Backend, eachBackend, iterations } from './support/world.js';
 
 const audit = leakAudit();

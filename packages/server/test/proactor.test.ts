@@ -27,9 +27,9 @@ import {
   type Transport,
 } from '@tsyncio/transports-protocols';
 
-import { CountedPipe, pipe } from '../../transports-protocols/test/support/pipes.js';
-import { open, Recorder } from '../../transports-protocols/test/support/recorder.js';
-import { drain, fill, listen, pair, reset, tcpPair } from '../../transports-protocols/test/support/world.js';
+import { CountedPipe, pipe } from '@tsyncio/test-support/loops/pipes';
+import { open, Recorder } from '@tsyncio/test-support/loops/recorder';
+import { drain, fill, listen, pair, reset, tcpPair } from '@tsyncio/test-support/loops/world';
 import { addressOf, dial, Echo, inLoop, iterations, received, type World } from './support/world.js';
 
 leakAudit();

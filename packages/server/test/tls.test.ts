@@ -12,7 +12,7 @@ import { leakAudit, quiet } from '@tsyncio/test-support';
 import { createConnection, createUnixConnection, type Transport } from '@tsyncio/transports-protocols';
 
 import { addressOf, eachBackend, Echo, inLoop, iterations, received } from './support/world.js';
-import { until } from '../../transports-protocols/test/support/until.js';
+import { until } from '@tsyncio/test-support/loops/until';
 
 leakAudit();
 

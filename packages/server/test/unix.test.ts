@@ -15,7 +15,7 @@ import { leakAudit } from '@tsyncio/test-support';
 import { createUnixConnection, type ProtocolCallbacks, type Transport } from '@tsyncio/transports-protocols';
 
 import { type Backend, eachBackend, Echo, inLoop, iterations, received, type World } from './support/world.js';
-import { failure } from '../../transports-protocols/test/support/failure.js';
+import { failure } from '@tsyncio/test-support/loops/failure';
 
 const audit = leakAudit();
 const factory = (): Echo => new Echo();

@@ -17,10 +17,9 @@ import {
   type StreamPair,
 } from '@tsyncio/streams';
 
-import { ca } from '../../transports-protocols/test/support/certificates.js';
-import { eachEngineAndBackend } from '../../transports-protocols/test/support/memory-tls.js';
-import { clientOptions, serverSsl } from '../../transports-protocols/test/support/tls-pair.js';
-import { bytes, defaultBackend, outcome, rejection, type World } from './support/world.js';
+import { ca } from '@tsyncio/test-support/loops/certificates';
+import { clientOptions, serverSsl } from '@tsyncio/test-support/loops/tls-pair';
+import { bytes, defaultBackend, eachBackend, outcome, rejection, type World } from './support/world.js';
 
 leakAudit();
 
@@ -38,7 +37,7 @@ async function bye(...writers: StreamWriter[]): Promise<void> {
   await gather(...writers.map((writer) => writer.waitClosed()));
 }
 
-eachEngineAndBackend((_engine, { inLoop, pair }) => {
+eachBackend(({ inLoop, pair }) => {
   /** A stream in clear from the side that connects, and from the one that accepts. */
   const plainPair = async ({ loop }: World): Promise<[client: StreamPair, server: StreamPair]> => {
     const [ours, theirs] = pair();

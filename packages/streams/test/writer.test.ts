@@ -14,7 +14,7 @@ import {
   type StreamPair,
 } from '@tsyncio/streams';
 
-import { pipe } from '../../transports-protocols/test/support/pipes.js';
+import { pipe } from '@tsyncio/test-support/loops/pipes';
 import {
   bytes,
   defaultBackend,

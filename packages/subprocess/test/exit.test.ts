@@ -6,7 +6,7 @@ import { reap } from '@tsyncio/socket/native';
 import { subprocessExec } from '@tsyncio/subprocess';
 import { compilePackages, type CompiledPackages, holdings, leakAudit, runProgram } from '@tsyncio/test-support';
 
-import { until } from '../../transports-protocols/test/support/until.js';
+import { until } from '@tsyncio/test-support/loops/until';
 import { childAudit, childrenNow, stateOf } from './support/processes.js';
 import {
   eachSelector,

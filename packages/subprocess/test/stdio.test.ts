@@ -6,8 +6,8 @@ import { DEVNULL, STDOUT, subprocessExec, type SubprocessOptions } from '@tsynci
 import { socketpair } from '@tsyncio/socket';
 import { compilePackages, type CompiledPackages, leakAudit, runProgram } from '@tsyncio/test-support';
 
-import { TestFile } from '../../transports-protocols/test/support/files.js';
-import { pipe } from '../../transports-protocols/test/support/pipes.js';
+import { TestFile } from '@tsyncio/test-support/loops/files';
+import { pipe } from '@tsyncio/test-support/loops/pipes';
 import { childAudit } from './support/processes.js';
 import { eachSpawner, failure, inLoop, run, runShell, shell, start } from './support/world.js';
 

@@ -13,7 +13,7 @@ import {
 } from '@tsyncio/subprocess';
 import { leakAudit } from '@tsyncio/test-support';
 
-import { until } from '../../transports-protocols/test/support/until.js';
+import { until } from '@tsyncio/test-support/loops/until';
 import { childAudit, stateOf } from './support/processes.js';
 import {
   eachSelector,

@@ -8,9 +8,9 @@ import {
   TransportSocket,
 } from '@tsyncio/transports-protocols';
 
-import { eachBackend } from './support/backends.js';
-import { failure } from './support/failure.js';
-import { iterations } from './support/world.js';
+import { eachBackend } from '@tsyncio/test-support/loops/backends';
+import { failure } from '@tsyncio/test-support/loops/failure';
+import { iterations } from '@tsyncio/test-support/loops/world';
 
 leakAudit();
 

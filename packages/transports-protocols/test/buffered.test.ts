@@ -3,9 +3,9 @@ import { BufferedProtocol } from '@tsyncio/transports-protocols';
 import type { TaskLoop, Future } from '@tsyncio/futures-tasks';
 import { leakAudit } from '@tsyncio/test-support';
 
-import { open } from './support/recorder.js';
-import { eachBackend } from './support/backends.js';
-import { iterations } from './support/world.js';
+import { open } from '@tsyncio/test-support/loops/recorder';
+import { eachBackend } from '@tsyncio/test-support/loops/backends';
+import { iterations } from '@tsyncio/test-support/loops/world';
 
 leakAudit();
 

@@ -3,10 +3,10 @@ import { AF_INET, SOCK_DGRAM, Socket } from '@tsyncio/socket';
 import { leakAudit } from '@tsyncio/test-support';
 import { connectAcceptedSocket } from '@tsyncio/transports-protocols';
 
-import { Recorder } from './support/recorder.js';
-import { eachBackend } from './support/backends.js';
-import { failure } from './support/failure.js';
-import { iterations } from './support/world.js';
+import { Recorder } from '@tsyncio/test-support/loops/recorder';
+import { eachBackend } from '@tsyncio/test-support/loops/backends';
+import { failure } from '@tsyncio/test-support/loops/failure';
+import { iterations } from '@tsyncio/test-support/loops/world';
 
 leakAudit();
 

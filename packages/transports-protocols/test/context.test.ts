@@ -6,8 +6,8 @@ import type { Socket } from '@tsyncio/socket';
 import { StreamTransport, type StreamProtocol } from '@tsyncio/transports-protocols';
 import { leakAudit } from '@tsyncio/test-support';
 
-import { eachBackend } from './support/backends.js';
-import { drain, fill, iterations } from './support/world.js';
+import { eachBackend } from '@tsyncio/test-support/loops/backends';
+import { drain, fill, iterations } from '@tsyncio/test-support/loops/world';
 
 leakAudit();
 

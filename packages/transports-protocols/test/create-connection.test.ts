@@ -16,9 +16,9 @@ import { E, systemCalls } from '@tsyncio/socket/native';
 import { badCall, leakAudit, recordExceptions } from '@tsyncio/test-support';
 import { createConnection, Protocol, type Transport } from '@tsyncio/transports-protocols';
 
-import { Recorder } from './support/recorder.js';
-import { eachBackend } from './support/backends.js';
-import { drain, iterations, listen } from './support/world.js';
+import { Recorder } from '@tsyncio/test-support/loops/recorder';
+import { eachBackend } from '@tsyncio/test-support/loops/backends';
+import { drain, iterations, listen } from '@tsyncio/test-support/loops/world';
 
 const audit = leakAudit();
 

@@ -9,7 +9,7 @@ import { AF_INET, AF_INET6, AF_UNIX, SOCK_DGRAM, Socket, type Address } from '@t
 import { leakAudit, recordExceptions } from '@tsyncio/test-support';
 import { createDatagramEndpoint, type DatagramTransport } from '@tsyncio/transports-protocols';
 
-import { inLoop, iterations, selectors } from './support/world.js';
+import { inLoop, iterations, selectors } from '@tsyncio/test-support/loops/world';
 
 leakAudit();
 

@@ -29,9 +29,9 @@ import {
   type DatagramTransport,
 } from '@tsyncio/transports-protocols';
 
-import { eachBackend } from './support/backends.js';
-import { iterations } from './support/world.js';
-import { failure } from './support/failure.js';
+import { eachBackend } from '@tsyncio/test-support/loops/backends';
+import { iterations } from '@tsyncio/test-support/loops/world';
+import { failure } from '@tsyncio/test-support/loops/failure';
 
 const audit = leakAudit();
 

@@ -2,9 +2,9 @@ import { leakAudit } from '@tsyncio/test-support';
 import { AF_UNIX, IPPROTO_TCP, SHUT_RD, Socket, TCP_NODELAY } from '@tsyncio/socket';
 import { StreamTransport } from '@tsyncio/transports-protocols';
 
-import { open, Recorder } from './support/recorder.js';
-import { eachBackend } from './support/backends.js';
-import { drain, fill, iterations } from './support/world.js';
+import { open, Recorder } from '@tsyncio/test-support/loops/recorder';
+import { eachBackend } from '@tsyncio/test-support/loops/backends';
+import { drain, fill, iterations } from '@tsyncio/test-support/loops/world';
 
 const audit = leakAudit();
 

@@ -14,12 +14,12 @@ import {
   type Transport,
 } from '@tsyncio/transports-protocols';
 
-import { type Backend, eachBackend } from './support/backends.js';
-import { pattern } from './support/files.js';
-import { pipe } from './support/pipes.js';
-import { clientOptions, serverSsl } from './support/tls-pair.js';
-import { until } from './support/until.js';
-import { drain, iterations, type World } from './support/world.js';
+import { type Backend, eachBackend } from '@tsyncio/test-support/loops/backends';
+import { pattern } from '@tsyncio/test-support/loops/files';
+import { pipe } from '@tsyncio/test-support/loops/pipes';
+import { clientOptions, serverSsl } from '@tsyncio/test-support/loops/tls-pair';
+import { until } from '@tsyncio/test-support/loops/until';
+import { drain, iterations, type World } from '@tsyncio/test-support/loops/world';
 
 const audit = leakAudit();
 

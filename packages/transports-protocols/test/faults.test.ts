@@ -1,9 +1,9 @@
 import { leakAudit } from '@tsyncio/test-support';
 import { memoryPair } from '@tsyncio/test-support/memory-io';
 
-import { eachBackend, inMemory } from './support/backends.js';
-import { open, Recorder } from './support/recorder.js';
-import { drain, fill, iterations } from './support/world.js';
+import { eachBackend, inMemory } from '@tsyncio/test-support/loops/backends';
+import { open, Recorder } from '@tsyncio/test-support/loops/recorder';
+import { drain, fill, iterations } from '@tsyncio/test-support/loops/world';
 
 leakAudit();
 

@@ -11,8 +11,8 @@ import {
   memoryPair,
 } from '@tsyncio/test-support/memory-io';
 
-import { inMemory } from './support/backends.js';
-import { iterations } from './support/world.js';
+import { inMemory } from '@tsyncio/test-support/loops/backends';
+import { iterations } from '@tsyncio/test-support/loops/world';
 
 leakAudit();
 

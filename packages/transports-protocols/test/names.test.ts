@@ -14,12 +14,12 @@ import {
 import { leakAudit } from '@tsyncio/test-support';
 import { createConnection, type ConnectionOptions } from '@tsyncio/transports-protocols';
 
-import { Recorder } from './support/recorder.js';
-import { eachBackend } from './support/backends.js';
-import { ca } from './support/certificates.js';
-import { until } from './support/until.js';
-import { iterations } from './support/world.js';
-import { failure } from './support/failure.js';
+import { Recorder } from '@tsyncio/test-support/loops/recorder';
+import { eachBackend } from '@tsyncio/test-support/loops/backends';
+import { ca } from '@tsyncio/test-support/loops/certificates';
+import { until } from '@tsyncio/test-support/loops/until';
+import { iterations } from '@tsyncio/test-support/loops/world';
+import { failure } from '@tsyncio/test-support/loops/failure';
 
 leakAudit();
 

@@ -8,8 +8,16 @@ import { addReader } from '@tsyncio/socket';
 import { leakAudit } from '@tsyncio/test-support';
 import { connectReadPipe, connectWritePipe, type ReadTransport } from '@tsyncio/transports-protocols';
 
-import { CountedPipe, Fifo, fillPipe, isOpen, pipe, PipeRecorder, pseudoTerminal } from './support/pipes.js';
-import { inLoop, iterations, pair, selectors, type World } from './support/world.js';
+import {
+  CountedPipe,
+  Fifo,
+  fillPipe,
+  isOpen,
+  pipe,
+  PipeRecorder,
+  pseudoTerminal,
+} from '@tsyncio/test-support/loops/pipes';
+import { inLoop, iterations, pair, selectors, type World } from '@tsyncio/test-support/loops/world';
 
 leakAudit();
 

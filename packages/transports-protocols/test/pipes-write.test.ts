@@ -7,8 +7,16 @@ import { BrokenPipeError, CancelledError } from '@tsyncio/core';
 import { leakAudit } from '@tsyncio/test-support';
 import { connectWritePipe, type WriteTransport } from '@tsyncio/transports-protocols';
 
-import { CountedPipe, drainPipe, fillPipe, isOpen, pipe, PipeRecorder, pseudoTerminal } from './support/pipes.js';
-import { inLoop, iterations, pair, selectors, type World } from './support/world.js';
+import {
+  CountedPipe,
+  drainPipe,
+  fillPipe,
+  isOpen,
+  pipe,
+  PipeRecorder,
+  pseudoTerminal,
+} from '@tsyncio/test-support/loops/pipes';
+import { inLoop, iterations, pair, selectors, type World } from '@tsyncio/test-support/loops/world';
 
 const audit = leakAudit();
 

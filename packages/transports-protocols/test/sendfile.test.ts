@@ -21,12 +21,12 @@ import {
   Transport,
 } from '@tsyncio/transports-protocols';
 
-import { pattern, TestFile } from './support/files.js';
-import { open, Recorder } from './support/recorder.js';
+import { pattern, TestFile } from '@tsyncio/test-support/loops/files';
+import { open, Recorder } from '@tsyncio/test-support/loops/recorder';
 import { ScriptedIo } from './support/scripted-io.js';
-import { drain, fill, inLoop, iterations, pair, reset, type World } from './support/world.js';
-import { backends, defaultBackend } from './support/backends.js';
-import { failure } from './support/failure.js';
+import { drain, fill, inLoop, iterations, pair, reset, type World } from '@tsyncio/test-support/loops/world';
+import { backends, defaultBackend } from '@tsyncio/test-support/loops/backends';
+import { failure } from '@tsyncio/test-support/loops/failure';
 
 leakAudit();
 afterEach(() => jest.restoreAllMocks());

@@ -10,14 +10,14 @@ import { gather, sleep, waitFor } from '@tsyncio/futures-tasks';
 import { leakAudit } from '@tsyncio/test-support';
 import { BufferedProtocol, sendfile, startTls, StreamTransport, type Transport } from '@tsyncio/transports-protocols';
 
-import { ca } from './support/certificates.js';
-import { pairFor } from './support/backends.js';
-import { failure } from './support/failure.js';
+import { ca } from '@tsyncio/test-support/loops/certificates';
+import { pairFor } from '@tsyncio/test-support/loops/backends';
+import { failure } from '@tsyncio/test-support/loops/failure';
 import { eachEngineAndBackend } from './support/memory-tls.js';
-import { TestFile } from './support/files.js';
-import { open, Recorder } from './support/recorder.js';
-import { serverSsl, tlsPair } from './support/tls-pair.js';
-import { drain, fill, inLoop, iterations, type World } from './support/world.js';
+import { TestFile } from '@tsyncio/test-support/loops/files';
+import { open, Recorder } from '@tsyncio/test-support/loops/recorder';
+import { serverSsl, tlsPair } from '@tsyncio/test-support/loops/tls-pair';
+import { drain, fill, inLoop, iterations, type World } from '@tsyncio/test-support/loops/world';
 
 leakAudit();
 

@@ -5,7 +5,7 @@ import { liveCount } from '@tsyncio/socket/native';
 
 import { parseClientHello } from '../src/tls/client-hello.js';
 import { chooseEngine } from '../src/tls/make-session.js';
-import { ca, contextOf, identity } from './support/certificates.js';
+import { ca, contextOf, identity } from '@tsyncio/test-support/loops/certificates';
 import { converse, ends, End, free } from './support/memory-tls.js';
 
 leakAudit();

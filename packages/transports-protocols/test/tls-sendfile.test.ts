@@ -1,12 +1,12 @@
 import { leakAudit } from '@tsyncio/test-support';
 import { sendfile } from '@tsyncio/transports-protocols';
 
-import { pattern, TestFile } from './support/files.js';
+import { pattern, TestFile } from '@tsyncio/test-support/loops/files';
 import { eachEngineAndBackend } from './support/memory-tls.js';
-import { Recorder } from './support/recorder.js';
-import { abortBoth, tlsPair } from './support/tls-pair.js';
-import { iterations } from './support/world.js';
-import { failure } from './support/failure.js';
+import { Recorder } from '@tsyncio/test-support/loops/recorder';
+import { abortBoth, tlsPair } from '@tsyncio/test-support/loops/tls-pair';
+import { iterations } from '@tsyncio/test-support/loops/world';
+import { failure } from '@tsyncio/test-support/loops/failure';
 
 leakAudit();
 

@@ -5,7 +5,7 @@ import { createSecureContext, TLSSocket, type SecureContext } from 'node:tls';
 import { leakAudit } from '@tsyncio/test-support';
 import { liveCount } from '@tsyncio/socket/native';
 
-import { ca, contextOf, identity, pem } from './support/certificates.js';
+import { ca, contextOf, identity, pem } from '@tsyncio/test-support/loops/certificates';
 import type { TlsOptions } from '../src/tls/options.js';
 import { connected, converse, eachEngine, End, ends, free, turns } from './support/memory-tls.js';
 

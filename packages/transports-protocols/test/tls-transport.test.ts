@@ -21,13 +21,13 @@ import {
 import { liveCount } from '@tsyncio/socket/native';
 
 import { chooseEngine } from '../src/tls/make-session.js';
-import { ca, contextOf, identity } from './support/certificates.js';
+import { ca, contextOf, identity } from '@tsyncio/test-support/loops/certificates';
 import { eachEngineAndBackend, End, free } from './support/memory-tls.js';
-import { Recorder } from './support/recorder.js';
-import { abortBoth, clientOptions, serverSsl, tlsPair } from './support/tls-pair.js';
-import { drain, inLoop, iterations, pair, type World } from './support/world.js';
-import { failure } from './support/failure.js';
-import { until } from './support/until.js';
+import { Recorder } from '@tsyncio/test-support/loops/recorder';
+import { abortBoth, clientOptions, serverSsl, tlsPair } from '@tsyncio/test-support/loops/tls-pair';
+import { drain, inLoop, iterations, pair, type World } from '@tsyncio/test-support/loops/world';
+import { failure } from '@tsyncio/test-support/loops/failure';
+import { until } from '@tsyncio/test-support/loops/until';
 
 const audit = leakAudit();
 

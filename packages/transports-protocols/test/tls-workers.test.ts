@@ -1,6 +1,6 @@
 import { compilePackages, runProgram } from '@tsyncio/test-support';
 
-import { ca, identity } from './support/certificates.js';
+import { ca, identity } from '@tsyncio/test-support/loops/certificates';
 
 const packages = compilePackages('core', 'futures-tasks', 'socket', 'selector-io', 'transports-protocols');
 afterAll(() => packages.remove());

@@ -1,9 +1,9 @@
 import { addReader, addWriter, removeReader, removeWriter } from '@tsyncio/selector-io';
 import { leakAudit } from '@tsyncio/test-support';
 
-import { eachBackend } from './support/backends.js';
-import { open, Recorder } from './support/recorder.js';
-import { iterations } from './support/world.js';
+import { eachBackend } from '@tsyncio/test-support/loops/backends';
+import { open, Recorder } from '@tsyncio/test-support/loops/recorder';
+import { iterations } from '@tsyncio/test-support/loops/world';
 
 leakAudit();
 

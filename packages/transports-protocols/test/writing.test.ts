@@ -4,10 +4,10 @@ import { Socket } from '@tsyncio/socket';
 import { StreamTransport } from '@tsyncio/transports-protocols';
 import { leakAudit, recordExceptions } from '@tsyncio/test-support';
 
-import { open, Recorder } from './support/recorder.js';
+import { open, Recorder } from '@tsyncio/test-support/loops/recorder';
 import { ScriptedIo } from './support/scripted-io.js';
-import { eachBackend } from './support/backends.js';
-import { drain, fill, iterations } from './support/world.js';
+import { eachBackend } from '@tsyncio/test-support/loops/backends';
+import { drain, fill, iterations } from '@tsyncio/test-support/loops/world';
 
 const audit = leakAudit();
 

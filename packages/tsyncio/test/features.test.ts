@@ -14,7 +14,7 @@ leakAudit();
 
 // What the packages prove of each feature is proven there; here: that the loop of the umbrella has it, on both of its classes.
 const loops: [string, () => EventLoop][] = [['SelectorEventLoop', () => new SelectorEventLoop()]];
-if (explainBackend().proactor) loops.push(['ProactorEventLoop', () => new ProactorEventLoop() as EventLoop]);
+if (explainBackend().proactor) loops.push(['ProactorEventLoop', () => new ProactorEventLoop()]);
 
 describe.each(loops)('%s', (_name, loopFactory) => {
   test('runInExecutor and toThread; run() ends the workers', async () => {

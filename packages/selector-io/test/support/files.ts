@@ -7,7 +7,7 @@ import { type SelectorIo, sockRecv } from '@tsyncio/selector-io';
 import type { Socket } from '@tsyncio/socket';
 import { fileCalls } from '@tsyncio/socket/native';
 
-import type { MakeLoop } from './selectors.js';
+import type { MakeLoop } from '@tsyncio/test-support/loops/selectors';
 import { inLoop, pattern, type Sockets } from './sockets.js';
 
 /** Files of a test, in a folder that is removed at its end. */

@@ -3,7 +3,7 @@ import type { SelectorIo } from '@tsyncio/selector-io';
 import { type AddressLike, AF_INET, AF_UNIX, Socket, SOCK_STREAM, socketpair } from '@tsyncio/socket';
 import { recordExceptions } from '@tsyncio/test-support';
 
-import type { MakeLoop } from './selectors.js';
+import type { MakeLoop } from '@tsyncio/test-support/loops/selectors';
 
 const NONBLOCKING = { nonblocking: true };
 

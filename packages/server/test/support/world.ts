@@ -2,8 +2,8 @@ import type { Server } from '@tsyncio/server';
 import type { InetAddress, Socket } from '@tsyncio/socket';
 import type { ProtocolCallbacks, Transport } from '@tsyncio/transports-protocols';
 
-export { type Backend, eachBackend, memoryBackend } from '../../../transports-protocols/test/support/backends.js';
-export { dial, inLoop, iterations, type World } from '../../../transports-protocols/test/support/world.js';
+export { type Backend, eachBackend, memoryBackend } from '@tsyncio/test-support/loops/backends';
+export { dial, inLoop, iterations, type World } from '@tsyncio/test-support/loops/world';
 
 /** The address of a server's first socket. */
 export function addressOf(server: Server): InetAddress {

@@ -2,13 +2,8 @@ import { TaskLoop } from '@tsyncio/futures-tasks';
 import { recordExceptions } from '@tsyncio/test-support';
 import { StreamReader, type StreamReaderOptions } from '@tsyncio/streams';
 
-export {
-  type Backend,
-  defaultBackend,
-  eachBackend,
-  inMemory,
-} from '../../../transports-protocols/test/support/backends.js';
-export { drain, fill, iterations, type World } from '../../../transports-protocols/test/support/world.js';
+export { defaultBackend, eachBackend } from '@tsyncio/test-support/loops/backends';
+export { drain, iterations, type World } from '@tsyncio/test-support/loops/world';
 
 /** A test that runs as the main task of a loop without I/O. */
 export function inTaskLoop(body: (loop: TaskLoop) => Promise<void>): () => Promise<void> {

@@ -10,10 +10,10 @@ import {
   type SubprocessTransport,
 } from '@tsyncio/subprocess';
 
-import { inLoop, selectors as allSelectors, type World } from '../../../transports-protocols/test/support/world.js';
+import { inLoop, selectors as allSelectors, type World } from '@tsyncio/test-support/loops/world';
 
-export { failure } from '../../../transports-protocols/test/support/failure.js';
-export { inLoop, iterations, type MakeLoop, type World } from '../../../transports-protocols/test/support/world.js';
+export { failure } from '@tsyncio/test-support/loops/failure';
+export { inLoop, iterations, type World } from '@tsyncio/test-support/loops/world';
 
 /** The backends of this machine that can wait for processes. */
 export const selectors = allSelectors.filter(([, make]) => {

@@ -3,8 +3,8 @@ import type { OSError } from '@tsyncio/core';
 import { chooseEngine, makeSession, type EngineChoice } from '../../src/tls/make-session.js';
 import { clientSettings, serverSettings, type TlsOptions } from '../../src/tls/options.js';
 import type { TlsSession, TlsSink } from '../../src/tls/session.js';
-import { type Backend, defaultBackend, eachBackend } from './backends.js';
-import { ca, identity } from './certificates.js';
+import { type Backend, defaultBackend, eachBackend } from '@tsyncio/test-support/loops/backends';
+import { ca, identity } from '@tsyncio/test-support/loops/certificates';
 
 /** One end of a TLS connection in memory: what came of it, and what it wants to send. */
 export class End implements TlsSink {

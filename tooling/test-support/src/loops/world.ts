@@ -13,7 +13,7 @@ import {
   SOCK_DGRAM,
   SOCK_STREAM,
 } from '@tsyncio/socket';
-import { recordExceptions } from '@tsyncio/test-support';
+import { recordExceptions } from '../index.js';
 
 /** A loop for one test, and what it reported. */
 export interface World {

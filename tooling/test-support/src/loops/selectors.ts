@@ -1,5 +1,5 @@
 import { TaskLoop } from '@tsyncio/futures-tasks';
-import { IoUringProactor, probeIoUring } from '../../../proactor-io/src/index.js';
+import { IoUringProactor, probeIoUring } from '@tsyncio/proactor-io';
 import { EpollSelector, PollSelector, type Selector, SelectorIo, SelectSelector } from '@tsyncio/selector-io';
 
 /** Makes a loop over a fresh selector. */

@@ -10,7 +10,7 @@ import {
   MemoryNetwork,
   memoryPair,
   type MemorySocket,
-} from '@tsyncio/test-support/memory-io';
+} from '../memory-io.js';
 
 import {
   datagramPair,
