@@ -9,6 +9,7 @@ import { buffer, text } from 'node:stream/consumers';
 import { gather, type Future } from '@tsyncio/futures-tasks';
 import { createServer, createUnixServer } from '@tsyncio/server';
 import { leakAudit, quiet } from '@tsyncio/test-support';
+import { certificates } from '@tsyncio/test-support/loops/certificates';
 import { createConnection, createUnixConnection, type Transport } from '@tsyncio/transports-protocols';
 
 import { addressOf, Echo, inLoop } from './support/world.js';
@@ -27,7 +28,7 @@ const testPython = has('python3', '-c', 'import asyncio') ? test : test.skip;
 const testSocat = has('socat', '-V') ? test : test.skip;
 const testOpenssl = has('socat', '-V') && has('openssl', 'version') ? test : test.skip;
 
-const tlsFile = (name: string): string => path.join(__dirname, '../../transports-protocols/test/fixtures/tls', name);
+const tlsFile = (name: string): string => path.join(certificates, name);
 
 const SIZES = [1, 2, 1000, 65_536, 65_537, 3_000_000];
 

@@ -1,6 +1,5 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import tls from 'node:tls';
 
@@ -12,14 +11,13 @@ import { leakAudit, quiet } from '@tsyncio/test-support';
 import { createConnection, createUnixConnection, type Transport } from '@tsyncio/transports-protocols';
 
 import { addressOf, eachBackend, Echo, inLoop, iterations, received } from './support/world.js';
+import { certificates, identity, pem } from '@tsyncio/test-support/loops/certificates';
 import { until } from '@tsyncio/test-support/loops/until';
 
 leakAudit();
 
-const fixtures = path.join(__dirname, '../../transports-protocols/test/fixtures/tls');
-const file = (name: string): string => path.join(fixtures, name);
-const pem = (name: string): string => readFileSync(file(name), 'utf8');
-const serverSsl = { cert: pem('server.crt'), key: pem('server.key') };
+const file = (name: string): string => path.join(certificates, name);
+const serverSsl = identity('server');
 const clientSsl = { ca: pem('ca.crt') };
 
 function has(command: string, ...args: string[]): boolean {
@@ -518,12 +516,12 @@ testPython(
   "Python's asyncio as client and as server",
   inLoop(async ({ loop }) => {
     const ours = await createServer(loop, () => new Echo(), '127.0.0.1', 0, { ssl: serverSsl });
-    expect(await output('python3', ['-c', PYTHON, 'client', String(addressOf(ours)[1]), fixtures])).toBe(
+    expect(await output('python3', ['-c', PYTHON, 'client', String(addressOf(ours)[1]), certificates])).toBe(
       'True localhost\n',
     );
     ours.close();
     await ours.waitClosed();
-    const [child, port] = await listening('python3', ['-c', PYTHON, 'server', '0', fixtures], /port (\d+)/);
+    const [child, port] = await listening('python3', ['-c', PYTHON, 'server', '0', certificates], /port (\d+)/);
     const client = new Client(loop, 'y'.repeat(500_000));
     await connectTo(loop as never, port, client);
     await until(() => client.text.length === 500_000);

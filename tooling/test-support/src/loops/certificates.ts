@@ -1,9 +1,13 @@
 import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 
-/** A file of test/fixtures/tls, all made by `make.sh` there. */
+/** Where keys and certificates are, all made by `make.sh` there. */
+export const certificates = path.join(__dirname, '../../fixtures/tls');
+
+/** One of them, as text. */
 export function pem(name: string): string {
-  return readFileSync(`${__dirname}/../fixtures/tls/${name}`, 'utf8');
+  return readFileSync(path.join(certificates, name), 'utf8');
 }
 
 /** `cert` and `key` of somebody: `server` (localhost), `second`, `expired`, `unknown`, `client`, ... */
