@@ -519,7 +519,8 @@ describe.each(ways.filter(({ way, family }) => way === 'fallback' && family === 
       await receive(loop, peer, BIG.length);
       await again;
       await iterations(2);
-      expect(protocol.events).toEqual(['made', 'pause', 'resume']);
+      // Nothing, unless the transfer ended in a pause, which depends on how quickly the peer reads.
+      expect([[], ['pause', 'resume']]).toContainEqual(protocol.events.slice(3));
       await expectRestored(s);
     }),
   );
