@@ -20,6 +20,8 @@ const SIZES = [
 ] as const;
 /** How often one poll enters the kernel, which prepares some twenty completions each time, as long as there are more. */
 const ROUNDS = 64;
+/** How often a ring is asked for where there is no memory for it, 2 ms apart. */
+const PATIENCE = 25;
 /** How often a queue that the kernel does not empty is offered again. */
 const ATTEMPTS = 100;
 
@@ -261,7 +263,19 @@ function openUring(upTo: KernelVersion | undefined): IoUring {
   try {
     return new IoUring(submissions, completions, systemError, upTo);
   } catch (error) {
-    if ((error as { code?: unknown }).code !== 'ENOMEM') throw error;
-    return new IoUring(...small, systemError, upTo);
+    if (!isOutOfMemory(error)) throw error;
   }
+  // A ring that was just closed, such as that of the probe, counts until the kernel has freed it, a moment later.
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return new IoUring(...small, systemError, upTo);
+    } catch (error) {
+      if (!isOutOfMemory(error) || attempt === PATIENCE) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2);
+    }
+  }
+}
+
+function isOutOfMemory(error: unknown): boolean {
+  return (error as { code?: unknown }).code === 'ENOMEM';
 }

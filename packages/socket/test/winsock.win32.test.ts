@@ -4,6 +4,7 @@ import {
   AF_INET6,
   AF_UNIX,
   type Address,
+  type InetAddress,
   SHUT_WR,
   SO_ERROR,
   SO_KEEPALIVE,
@@ -34,7 +35,7 @@ function connection(family: number, host: string): { listener: Socket; client: S
   listener.bind([host, 0]);
   listener.listen();
   const client = new Socket(family, SOCK_STREAM);
-  client.connect([host, listener.getsockname()[1]]);
+  client.connect([host, (listener.getsockname() as InetAddress)[1]]);
   const [server, peer] = listener.accept();
   return { listener, client, server, peer };
 }
@@ -90,7 +91,7 @@ test('an accepted socket has the mode that was asked for, not that of its listen
 test('a connect that is refused', () => {
   const unused = new Socket();
   unused.bind(['127.0.0.1', 0]);
-  const port = unused.getsockname()[1] as number;
+  const [, port] = unused.getsockname() as InetAddress;
   unused.close();
   const client = new Socket();
   expect(errorOf(() => client.connect(['127.0.0.1', port]))).toMatchObject({

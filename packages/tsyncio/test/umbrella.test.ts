@@ -77,7 +77,8 @@ test('LOOP-RUN-23 the repr of a loop shows its class and state', () => {
 });
 
 test('the constants of the socket package are all here', () => {
-  const isConstant = (name: string): boolean => /^[A-Z][A-Z0-9]*_[A-Z0-9_]+$/.test(name) && !name.startsWith('CMSG_');
+  const isConstant = (name: string): boolean =>
+    /^[A-Z][A-Z0-9]*_[A-Z0-9_]+$/.test(name) && !/^CMSG_|_CALLS$/.test(name);
   const names = Object.keys(socket).filter(isConstant);
   expect(names.length).toBeGreaterThan(100);
   expect(Object.keys(tsyncio)).toEqual(expect.arrayContaining(names));
