@@ -8,7 +8,7 @@
 //   npm run bench -- --no-build                     # measures what was built before
 // Peers that are not there are left out. BENCH_PYTHON and BENCH_UVLOOP name the Python for a column if the search finds another, CC the compiler.
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism, loadavg } from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
@@ -36,8 +36,14 @@ const { values: options } = parseArgs({
     quick: { type: 'boolean', default: false },
     node: { type: 'string', default: process.execPath },
     'no-build': { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
   },
 });
+if (options.help) {
+  const [comment] = readFileSync(fileURLToPath(import.meta.url), 'utf8').split('\nimport ', 1);
+  console.log(comment.replaceAll(/^\/\/ ?/gm, ''));
+  process.exit();
+}
 const suites = { micro, echo, matrix, descriptors, executors, threads, subprocess, streams };
 const names = options.suite.split(',');
 for (const name of names) {
