@@ -20,8 +20,9 @@ const SIZES = [
 ] as const;
 /** How often one poll enters the kernel, which prepares some twenty completions each time, as long as there are more. */
 const ROUNDS = 64;
-/** How often a ring is asked for where there is no memory for it, 2 ms apart. */
+/** How often a ring is asked for where there is no memory for it, 2 ms apart; and where there was enough for another one before. */
 const PATIENCE = 25;
+const MORE_PATIENCE = 500;
 /** How often a queue that the kernel does not empty is offered again. */
 const ATTEMPTS = 100;
 
@@ -258,6 +259,9 @@ export class Ring {
   }
 }
 
+/** Whether this thread has had a ring. */
+let possible = false;
+
 function openUring(upTo: KernelVersion | undefined): IoUring {
   const [[submissions, completions], small] = SIZES;
   try {
@@ -265,12 +269,16 @@ function openUring(upTo: KernelVersion | undefined): IoUring {
   } catch (error) {
     if (!isOutOfMemory(error)) throw error;
   }
-  // A ring that was just closed, such as that of the probe, counts until the kernel has freed it, a moment later.
+  // A ring that was just closed, such as that of the probe, counts until the kernel has freed it: a grace period of RCU later, which is
+  // long on a busy machine.
+  const patience = possible ? MORE_PATIENCE : PATIENCE;
   for (let attempt = 1; ; attempt++) {
     try {
-      return new IoUring(...small, systemError, upTo);
+      const uring = new IoUring(...small, systemError, upTo);
+      possible = true;
+      return uring;
     } catch (error) {
-      if (!isOutOfMemory(error) || attempt === PATIENCE) throw error;
+      if (!isOutOfMemory(error) || attempt === patience) throw error;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2);
     }
   }
