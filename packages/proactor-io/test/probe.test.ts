@@ -107,15 +107,14 @@ withSeccomp('a seccomp profile that forbids it, or hides it, is named', async ()
 });
 
 // Root has no limit, and the memory of all processes of a user counts: a user of its own, who may still read the files.
-const UNLOCKED = `setpriv --reuid=${100_000 + process.pid} --clear-groups --inh-caps=-all,+dac_override --ambient-caps=-all,+dac_override prlimit --memlock=`;
+const UNLOCKED = `setpriv --reuid=${100_000 + process.pid} --clear-groups --inh-caps=-all,+dac_override --ambient-caps=-all,+dac_override prlimit --memlock=0`;
 const withLimits = testWhere('setpriv and prlimit', () =>
-  execFileSync('sh', ['-c', `${UNLOCKED}0 true`], { stdio: 'ignore' }),
+  execFileSync('sh', ['-c', `${UNLOCKED} true`], { stdio: 'ignore' }),
 );
 
-withLimits('a limit of locked memory that is too low is named; 64 KiB are enough', async () => {
-  const [probe, result] = await run(`${UNLOCKED}0`);
+withLimits('a limit of locked memory that is too low is named', async () => {
+  const [probe, result] = await run(UNLOCKED);
   const reason = 'the limit of locked memory (RLIMIT_MEMLOCK, `ulimit -l`) leaves no room for the rings';
   expect(JSON.parse(probe)).toEqual({ available: false, reason: `${reason} (io_uring_setup ENOMEM)` });
   expect(result).toBe(`RuntimeError: io_uring is not available: ${reason} (io_uring_setup ENOMEM)ENOMEM`);
-  expect((await run(`${UNLOCKED}65536`))[1]).toBe('ran');
 });

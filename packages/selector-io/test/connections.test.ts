@@ -286,7 +286,8 @@ eachSelector((makeLoop) => {
       expect(calls).toBe(1);
       const before = turnsOfNode();
       await new Promise((resolve) => setTimeout(resolve, 50));
-      expect(turnsOfNode() - before).toBeLessThan(150);
+      // One that burnt would make thousands.
+      expect(turnsOfNode() - before).toBeLessThan(600);
       expect(calls).toBe(1);
       await loop.runForever();
       expect(calls).toBe(2);
@@ -303,7 +304,8 @@ eachSelector((makeLoop) => {
       loop.callLater(0.05, () => loop.stop());
       await loop.runForever();
       expect(poll.mock.calls.length).toBeLessThan(10);
-      expect(turnsOfNode() - before).toBeLessThan(150);
+      // One that burnt would make thousands.
+      expect(turnsOfNode() - before).toBeLessThan(600);
       removeReader(loop, a);
       a.close();
       b.close();
