@@ -74,6 +74,7 @@ onLinux('a call that a signal interrupts is made again (skipped elsewhere than o
       const [ours, theirs] = [1, 2].map(() => new Socket(AF_UNIX, SOCK_DGRAM));
       theirs.bind('');
       const name = theirs.getsockname();
+      const kept = theirs.dup(); // the shell may be gone before the call goes on
       const fillAll = (s) => {
         try { for (;;) s.sendto(${x}, name, MSG_DONTWAIT); } catch (error) { if (error.code !== 'EAGAIN') throw error; }
       };

@@ -1,5 +1,6 @@
 import type { IoBackend } from '@tsyncio/core';
 import type { TaskLoop } from '@tsyncio/futures-tasks';
+import { DescriptorPoll } from '@tsyncio/socket/native';
 
 /** Runs `n` iterations of the loop. */
 export async function iterations<B extends IoBackend>(loop: TaskLoop<B>, n: number): Promise<void> {
@@ -9,7 +10,18 @@ export async function iterations<B extends IoBackend>(loop: TaskLoop<B>, n: numb
   }
 }
 
-/** How often Node's own loop has gone round: tells a thread that sleeps from one that spins. */
-export function turnsOfNode(): number {
-  return performance.nodeTiming.uvMetricsInfo.loopCount;
+/**
+ * Counts how often Node's loop tells one of ours, in this test, that there is something to do: tells a loop that sleeps from one that spins.
+ * (Turns of Node's loop would tell less: the threads of V8 that collect garbage make thousands.)
+ */
+export function countWakeUps(): () => number {
+  let count = 0;
+  const { arm } = DescriptorPoll.prototype;
+  jest.spyOn(DescriptorPoll.prototype, 'arm').mockImplementation(function (this: DescriptorPoll, callback) {
+    arm.call(this, () => {
+      count++;
+      callback();
+    });
+  });
+  return () => count;
 }
