@@ -3,5 +3,6 @@
  *
  * @packageDocumentation
  */
-export { type IoUringProbe, probeIoUring } from './probe.js';
-export { IoUringProactor, type IoUringProactorOptions, type Proactor } from './proactor.js';
+export { IoUringProactor, type IoUringProactorOptions } from './io-uring/io-uring-proactor.js';
+export { type IoUringProbe, probeIoUring } from './io-uring/probe.js';
+export { type Proactor } from './proactor.js';

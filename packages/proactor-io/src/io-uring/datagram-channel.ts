@@ -10,7 +10,7 @@ import {
 import { systemError, WOULD_BLOCK } from '@tsyncio/socket/native';
 
 import { UringChannel } from './channel.js';
-import type { IoUringProactor } from './proactor.js';
+import type { IoUringProactor } from './io-uring-proactor.js';
 import { READ } from './readiness.js';
 
 /**

@@ -4,7 +4,7 @@ import { E, POLLIN, POLLOUT } from '@tsyncio/socket/native';
 
 import { Operation } from './operation.js';
 import { PollRequest } from './poll-request.js';
-import type { IoUringProactor } from './proactor.js';
+import type { IoUringProactor } from './io-uring-proactor.js';
 import { READ, type Reporter, WRITE } from './readiness.js';
 
 /**

@@ -2,7 +2,7 @@ import type { HandleOwner } from '@tsyncio/core';
 import { type CallNames, type OwnedDescriptor, PIPE_CALLS, type StreamSink } from '@tsyncio/socket';
 import { pipeCalls } from '@tsyncio/socket/native';
 
-import type { IoUringProactor } from './proactor.js';
+import type { IoUringProactor } from './io-uring-proactor.js';
 import { UringStreamChannel } from './stream-channel.js';
 
 /** The end of a pipe that is read; anything that `read(2)` reads. */

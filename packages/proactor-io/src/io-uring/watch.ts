@@ -5,7 +5,7 @@ import { fileDescriptor, type FileDescriptorLike } from '@tsyncio/socket';
 import { POLLIN, POLLOUT } from '@tsyncio/socket/native';
 
 import { PollRequest } from './poll-request.js';
-import type { IoUringProactor } from './proactor.js';
+import type { IoUringProactor } from './io-uring-proactor.js';
 import { READ, type Reporter, WRITE } from './readiness.js';
 
 /** What user code runs while a descriptor is ready in one direction. */

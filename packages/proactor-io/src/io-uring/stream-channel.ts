@@ -20,7 +20,7 @@ import {
 } from '@tsyncio/socket/native';
 
 import { UringChannel } from './channel.js';
-import type { IoUringProactor } from './proactor.js';
+import type { IoUringProactor } from './io-uring-proactor.js';
 import { READ } from './readiness.js';
 
 /**
