@@ -16,8 +16,9 @@ import {
 } from '@tsyncio/socket';
 import { leakAudit } from '@tsyncio/test-support';
 
-import { countWakeUps, iterations } from './support/loops.js';
+import { iterations } from './support/loops.js';
 import { eachSelector } from '@tsyncio/test-support/loops/selectors';
+import { countWakeUps } from '@tsyncio/test-support/loops/wake-ups';
 
 leakAudit();
 

@@ -22,7 +22,7 @@ import { Mirror } from '../src/mirror.js';
 import { SelectorSet } from '../src/mirror-set.js';
 import { thrown } from './support/errors.js';
 import { pipe } from './support/kernel-objects.js';
-import { countWakeUps } from './support/loops.js';
+import { countWakeUps } from '@tsyncio/test-support/loops/wake-ups';
 
 leakAudit();
 

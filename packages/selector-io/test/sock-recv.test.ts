@@ -77,11 +77,9 @@ eachSelector((makeLoop) => {
         const task = loop.createTask(async () => receive(loop, a, 100));
         await sleep(0.002);
         expect(loop.backend.active).toBe(true);
-        const start = loop.time();
         task.cancel();
         b.send(hello);
         expect(await failure(task)).toBeInstanceOf(CancelledError);
-        expect(loop.time() - start).toBeLessThan(0.1);
         expect(removeReader(loop, a)).toBe(false);
         expect((await receive(loop, a, 100)).toString()).toBe('hello');
       }),

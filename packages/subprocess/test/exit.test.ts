@@ -7,6 +7,7 @@ import { subprocessExec } from '@tsyncio/subprocess';
 import { compilePackages, type CompiledPackages, holdings, leakAudit, runProgram } from '@tsyncio/test-support';
 
 import { until } from '@tsyncio/test-support/loops/until';
+import { countWakeUps } from '@tsyncio/test-support/loops/wake-ups';
 import { childAudit, childrenNow, stateOf } from './support/processes.js';
 import {
   eachSelector,
@@ -58,17 +59,18 @@ eachSelector((inside) => {
 test.each(selectors)(
   'SPWATCH-03 %s: a child that ends while its loop is stopped is reported when it runs again',
   async (_, make) => {
+    const wakeUps = countWakeUps();
     const loop = make();
     const child = await loop.runUntilComplete(() => shell(loop, 'read line; exit 3'));
     child.transport.getPipeTransport(0)!.write(Buffer.from('\n'));
     const pid = child.transport.getPid();
     await outside(() => stateOf(pid) === 'Z');
     expect(child.returncode).toBeNull();
-    // A stopped loop with news of a child takes no processor time.
-    const before = process.cpuUsage();
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    const { user, system } = process.cpuUsage(before);
-    expect(user + system).toBeLessThan(150_000);
+    // A stopped loop with news of a child rests.
+    const before = wakeUps();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(wakeUps() - before).toBeLessThan(3);
+    jest.restoreAllMocks();
     await loop.runUntilComplete(() => child.ended);
     expect(child.returncode).toBe(3);
     loop.close();
