@@ -1,6 +1,7 @@
 import { MessageChannel, type Transferable } from 'node:worker_threads';
-import workerpool from 'workerpool';
+import type workerpool from 'workerpool';
 import { BrokenExecutor } from './broken-executor.js';
+import { loadWorkerpool } from './load-workerpool.js';
 import { RUN, RUNTIME, RUNTIME_VARIABLE, type Call, type Reply } from './worker-runtime.js';
 
 /** How to make the workers. Internal. */
@@ -43,7 +44,7 @@ export class WorkerPool {
   constructor({ kind, maxWorkers, nextName, execArgv }: WorkerPoolOptions) {
     this.run = RUN[kind];
     const execution = execArgv === undefined ? {} : { execArgv: [...execArgv] };
-    this.pool = workerpool.pool({
+    this.pool = loadWorkerpool().pool({
       workerType: kind,
       maxWorkers,
       workerTerminateTimeout: END_TIMEOUT_MS,
@@ -70,7 +71,7 @@ export class WorkerPool {
     this.adoptNew();
     outcome.then(
       (reply: Reply) => done(null, reply),
-      (error: Error) => done(error instanceof workerpool.TerminateError ? broken(error) : channelError(error)),
+      (error: Error) => done(error instanceof loadWorkerpool().TerminateError ? broken(error) : channelError(error)),
     );
   }
 
