@@ -1,9 +1,9 @@
-import { X509Certificate } from 'node:crypto';
 import { Duplex } from 'node:stream';
 
 import type { OSError } from '@tsyncio/core';
 import { nodeTls, type TLSSocket } from '@tsyncio/socket/native';
 
+import { parseCertificate } from './certificate.js';
 import { sniName, tlsError } from './identity.js';
 import type { TlsSettings } from './options.js';
 import type { TlsInfo, TlsSession, TlsSink } from './session.js';
@@ -168,7 +168,7 @@ function readInfo(socket: TLSSocket, settings: TlsSettings, verifyError: OSError
     sessionReused: socket.isSessionReused(),
     authorizationError: chain.length === 0 ? null : verifyError,
     get peerCertificates() {
-      return chain.map((bytes) => new X509Certificate(bytes));
+      return chain.map((bytes) => parseCertificate(bytes));
     },
   };
 }

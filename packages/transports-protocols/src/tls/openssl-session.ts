@@ -1,5 +1,3 @@
-import { X509Certificate } from 'node:crypto';
-
 import { isStep, osError, type OSError } from '@tsyncio/core';
 import {
   BlockPool,
@@ -13,6 +11,7 @@ import {
   WANT_WRITE,
 } from '@tsyncio/socket/native';
 
+import { parseCertificate } from './certificate.js';
 import { identityError, sniName } from './identity.js';
 import type { TlsSettings } from './options.js';
 import type { TlsInfo, TlsSession, TlsSink } from './session.js';
@@ -215,7 +214,7 @@ export class OpensslSession implements TlsSession {
   private checkIdentity(): OSError | null {
     if (!this.identityOpen || !this.ssl.hasPeerCertificate()) return null;
     this.identityOpen = false;
-    const certificate = new X509Certificate(this.ssl.peerCertificates()[0]!);
+    const certificate = parseCertificate(this.ssl.peerCertificates()[0]!);
     return identityError(this.hostname, certificate, this.settings.checkServerIdentity);
   }
 
@@ -275,7 +274,7 @@ function readInfo(ssl: Ssl): TlsInfo {
     sessionReused: ssl.sessionReused(),
     authorizationError: certificates.length === 0 ? null : ssl.verifyError(),
     get peerCertificates() {
-      return certificates.map((bytes) => new X509Certificate(bytes));
+      return certificates.map((bytes) => parseCertificate(bytes));
     },
   };
 }
