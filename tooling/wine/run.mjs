@@ -15,8 +15,7 @@ if (impossible !== null) {
 }
 
 function runJest(parameters) {
-  const log = path.join(home, 'jest.log');
-  rmSync(log, { force: true });
+  const log = path.join(home, `jest-${process.pid}.log`);
   // Node under Wine cannot open a pipe of Unix as its output: it writes to a file.
   const output = openSync(log, 'w');
   const jest = path.join('node_modules', 'jest', 'bin', 'jest.js');
@@ -29,5 +28,6 @@ function runJest(parameters) {
   closeSync(output);
   shutDown();
   process.stdout.write(readFileSync(log));
+  rmSync(log);
   return run.status ?? 1;
 }

@@ -33,6 +33,9 @@ export function windows(file) {
   return `Z:${file.replaceAll('/', '\\')}`;
 }
 
+/** A file for each run that uses the prefix now, named by its process. */
+const users = path.join(home, 'users');
+
 /** The Windows build of Node. */
 export const node = path.join(home, 'node', 'bin', 'node.exe');
 
@@ -45,13 +48,25 @@ export function setUp() {
   if (process.platform !== 'linux' || process.arch !== 'x64') return 'Wine runs Windows programs on Linux x64 only';
   const wine = installWine();
   if (wine !== null) return wine;
-  mkdirSync(home, { recursive: true });
+  mkdirSync(users, { recursive: true });
+  writeFileSync(path.join(users, String(process.pid)), '');
   return nodeForWindows() ?? nativePackages() ?? prefix();
 }
 
-/** Ends every process under Wine of this prefix. */
+/** Ends every process under Wine of this prefix, unless another run uses it as well: the last one does it. */
 export function shutDown() {
+  rmSync(path.join(users, String(process.pid)), { force: true });
+  if (readdirSync(users).some(isRunning)) return;
   spawnSync('wineserver', ['-k'], { env: environment, stdio: 'ignore' });
+}
+
+function isRunning(pid) {
+  try {
+    return process.kill(Number(pid), 0);
+  } catch {
+    rmSync(path.join(users, pid), { force: true }); // it was killed
+    return false;
+  }
 }
 
 function installWine() {
@@ -88,7 +103,7 @@ function nativePackages() {
 
 /** Fetches a package of the registry into `folder`. */
 function unpack(specifier, folder) {
-  const temporary = `${folder}.new`;
+  const temporary = `${folder}.${process.pid}`;
   rmSync(temporary, { recursive: true, force: true });
   mkdirSync(temporary, { recursive: true });
   const packed = spawnSync('npm', ['pack', '--silent', '--pack-destination', temporary, specifier], {
