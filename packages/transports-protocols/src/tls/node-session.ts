@@ -4,7 +4,7 @@ import type { OSError } from '@tsyncio/core';
 import { nodeTls, type TLSSocket } from '@tsyncio/socket/native';
 
 import { parseCertificate } from './certificate.js';
-import { sniName, tlsError } from './identity.js';
+import { identityError, sniName, tlsError } from './identity.js';
 import type { TlsSettings } from './options.js';
 import type { TlsInfo, TlsSession, TlsSink } from './session.js';
 
@@ -102,7 +102,7 @@ export class NodeSession implements TlsSession {
       ...(protocols === null ? {} : { ALPNProtocols: protocols }),
       checkServerIdentity: (_host, certificate) => {
         if (this.hostname === '') return undefined;
-        return (checkServerIdentity ?? nodeTls().checkServerIdentity)(this.hostname, certificate);
+        return identityError(this.hostname, parseCertificate(certificate.raw), checkServerIdentity) ?? undefined;
       },
     });
     socket.once('secureConnect', () => this.secured());
