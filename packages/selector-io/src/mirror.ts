@@ -4,6 +4,24 @@ import { DescriptorPoll, systemError } from '@tsyncio/socket/native';
 import { makeMirrorSet, type MirrorSet } from './mirror-set.js';
 import { EVENT_READ } from './selector.js';
 
+/** How a loop sleeps whose selector has no descriptor of ours. */
+export interface LoopMirror {
+  /** Makes what {@link want} needs, so that it cannot fail. @throws OSError */
+  open(): unknown;
+  /** From now on the selector is asked for `events` of a descriptor. A sleeping loop must have a turn after it. */
+  want(fd: number, events: number): void;
+  /** From now on the selector is asked for nothing of it. */
+  forget(fd: number): void;
+  /** The selector has reported something. */
+  confirm(): void;
+  /** Calls `turn`, which must only schedule, when the selector should be asked again, perhaps at once; until {@link disarm}. */
+  arm(turn: () => void): void;
+  /** No call from now on. Cheap; idempotent. */
+  disarm(): void;
+  /** Idempotent. */
+  close(): void;
+}
+
 /**
  * How a loop sleeps whose selector has no descriptor of its own (select, poll, most selectors of users): the same interest in a private
  * epoll set (kqueue on macOS and FreeBSD), and libuv watches that one. It only tells that something may be ready; what is ready, the selector says.
@@ -19,7 +37,7 @@ import { EVENT_READ } from './selector.js';
  *  - epoll always reports errors and hang-up, also where nobody asked for it: select does not tell a writer of hang-up. When that has
  *    woken the loop and the selector knows of nothing, it is from then on watched for changes (edge-triggered), not for its state.
  */
-export class Mirror {
+export class Mirror implements LoopMirror {
   private set: MirrorSet | null = null;
   private poll: DescriptorPoll | null = null;
   /** What the kernel was told: events by descriptor. */
@@ -42,23 +60,19 @@ export class Mirror {
     return (this.set ??= this.makeSet());
   }
 
-  /** From now on the selector is asked for `events` of a descriptor. A sleeping loop must have a turn after it. */
   want(fd: number, events: number): void {
     this.changed.set(fd, events);
   }
 
-  /** From now on the selector is asked for nothing of it. */
   forget(fd: number): void {
     this.changed.delete(fd);
     if (this.told.delete(fd) && this.open().remove(fd) < 0) this.renew();
   }
 
-  /** The selector has reported something. */
   confirm(): void {
     this.doubtful = false;
   }
 
-  /** Calls `turn`, which must only schedule, when the selector should be asked again, perhaps at once; until {@link disarm}. */
   arm(turn: () => void): void {
     this.turn = turn;
     if (this.doubtful) {
@@ -73,13 +87,11 @@ export class Mirror {
     }
   }
 
-  /** No call from now on. Cheap; idempotent. */
   disarm(): void {
     this.turn = null;
     this.poll?.disarm();
   }
 
-  /** Idempotent. */
   close(): void {
     this.disarm();
     this.release();

@@ -39,11 +39,12 @@ import { BaseSelector } from './base-selector.js';
 import { DefaultSelector } from './default-selector.js';
 import { EpollSelector } from './epoll-selector.js';
 import { KqueueSelector } from './kqueue-selector.js';
-import { Mirror, NestedMirror } from './mirror.js';
+import { type LoopMirror, Mirror, NestedMirror } from './mirror.js';
 import { EVENT_READ, EVENT_WRITE, type Selector, type SelectorKey } from './selector.js';
 import { SelectorDatagramChannel } from './datagram-channel.js';
 import { SelectorPipeReader, SelectorPipeWriter } from './pipe-channel.js';
 import { SelectorChannel } from './selector-channel.js';
+import { SocketMirror } from './socket-mirror.js';
 import { SelectorStreamChannel } from './stream-channel.js';
 import { Watch } from './watch.js';
 
@@ -64,7 +65,7 @@ interface Sleeper {
  *
  * Every iteration asks the selector, without blocking, what is ready, and puts the handles of those descriptors on the ready queue.
  * While the loop sleeps, libuv watches one descriptor, however many are registered: the selector's own (an epoll descriptor is itself
- * pollable), or, if it has none, that of a private {@link Mirror}.
+ * pollable), or, if it has none, that of a private {@link Mirror}. On Windows it watches each socket.
  *
  * @example
  * const loop = new TaskLoop({ backend: new SelectorIo() });
@@ -88,7 +89,7 @@ export class SelectorIo implements StreamIo, PipeIo, DatagramIo, AcceptIo, Conne
   private readonly watches = new Map<number, Watch>();
   private readonly harvester: Harvester | null;
   /** Where the selector has no descriptor of ours to sleep on. */
-  private readonly mirror: Mirror | null;
+  private readonly mirror: LoopMirror | null;
   private registered = 0;
   /** Those of the registered ones that nobody waits for: see {@link parkReader}. */
   private parked = 0;
@@ -444,7 +445,8 @@ const taken = new WeakSet<Selector>();
 const SELECTOR_METHODS = ['register', 'unregister', 'modify', 'select', 'close'] as const;
 
 /** How a loop sleeps on a selector; null: on the selector's own descriptor, if that is ours. */
-function mirrorOf(selector: Selector): Mirror | null {
+function mirrorOf(selector: Selector): LoopMirror | null {
+  if (process.platform === 'win32') return new SocketMirror();
   if (typeof selector.fileno !== 'function') return new Mirror();
   const fileno: unknown = Reflect.get(selector, 'fileno');
   const ours = [EpollSelector, KqueueSelector].some(({ prototype }) => Reflect.get(prototype, 'fileno') === fileno);

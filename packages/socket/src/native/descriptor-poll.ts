@@ -3,7 +3,7 @@
  *
  * Rules. Each of them, broken, aborts the process or loses events; that is why nothing else calls `koffi.node.poll`:
  *  1. Only a descriptor that epoll can watch: no regular file, no /dev/null, no closed descriptor. Here: always an epoll
- *     descriptor (or an eventfd) of ours.
+ *     descriptor (or an eventfd) of ours. On Windows: only a socket, which becomes non-blocking, and nothing that is none (`isSocket`).
  *  2. One poll for a descriptor; no second one while the first is open.
  *  3. Close the poll before the descriptor.
  *  4. No `stop`, `ref` or `unref` after `close`.
@@ -17,7 +17,13 @@ import type { node } from 'koffi';
 import { koffi } from './koffi.js';
 import { pinAddon } from './pin.js';
 
-const READABLE = { readable: true };
+/** What of a descriptor is news. */
+export interface PollInterest {
+  readonly readable?: boolean;
+  readonly writable?: boolean;
+}
+
+const READABLE: PollInterest = { readable: true };
 
 /** Polls that are open in this thread, to be closed when it ends (rule 7). `terminate()` of a worker runs no hook: see README. */
 const open = new Set<DescriptorPoll>();
@@ -39,7 +45,7 @@ function closed(poll: DescriptorPoll): void {
 }
 
 /**
- * Tells when a descriptor is readable, level-triggered, once for each round of Node's loop.
+ * Tells when a descriptor is ready, usually readable, level-triggered, once for each round of Node's loop.
  *
  * It never keeps the process alive: whoever waits holds the process by other means.
  *
@@ -53,20 +59,29 @@ export class DescriptorPoll {
   private isClosed = false;
 
   /** @param fd - A pollable descriptor (rule 1), which must stay open until {@link close}. */
-  constructor(private readonly fd: number) {}
+  constructor(
+    private readonly fd: number,
+    private interest = READABLE,
+  ) {}
 
-  /** Calls `callback`, which must only schedule, when the descriptor is readable; again and again until {@link disarm}. */
+  /** Waits for something else from now on. */
+  change(interest: PollInterest): void {
+    this.interest = interest;
+    if (this.started) this.handle!.start(interest, this.fire);
+  }
+
+  /** Calls `callback`, which must only schedule, when the descriptor is ready; again and again until {@link disarm}. */
   arm(callback: () => void): void {
     if (this.isClosed) return;
     this.onReadable = callback;
     if (this.started) return;
     if (this.handle === null) {
       pinAddon();
-      this.handle = koffi().node.poll(this.fd, READABLE, this.fire);
+      this.handle = koffi().node.poll(this.fd, this.interest, this.fire);
       this.handle.unref();
       opened(this);
     } else {
-      this.handle.start(READABLE, this.fire);
+      this.handle.start(this.interest, this.fire);
     }
     this.started = true;
   }

@@ -14,7 +14,7 @@ export {
   requireKqueue,
 } from './bsd/kqueue.js';
 export { datagramBatch, type DatagramBatch } from './datagram-batch.js';
-export { DescriptorPoll } from './descriptor-poll.js';
+export { DescriptorPoll, type PollInterest } from './descriptor-poll.js';
 export { E, systemError } from './errno.js';
 export { addressOf } from './koffi.js';
 export { EPOLLET, EPOLLIN, EPOLLOUT } from './linux/abi.js';
@@ -33,5 +33,6 @@ export { POLLIN, PollList, POLLOUT } from './posix/poll.js';
 export { hasEnded, killProcess, reap } from './posix/spawn-children.js';
 export { canSpawn, spawnProcess, type SpawnRequest } from './posix/spawn.js';
 export { fileCalls } from './posix/sendfile.js';
-export { DescriptorSets, FD_SETSIZE } from './posix/select.js';
+export { DescriptorSets, type ReadySets } from './posix/select.js';
 export { GATHER_MAX, type SystemCalls } from './system-calls.js';
+export { isSocket, SocketSets } from './win32/select.js';

@@ -7,8 +7,12 @@ export type MakeLoop = () => TaskLoop<SelectorIo>;
 
 /** The selectors that this machine can run, by name. */
 export const selectors: readonly (readonly [name: string, make: () => Selector])[] = [
-  ['EpollSelector', () => new EpollSelector()],
-  ['PollSelector', () => new PollSelector()],
+  ...(process.platform === 'win32'
+    ? []
+    : ([
+        ['EpollSelector', () => new EpollSelector()],
+        ['PollSelector', () => new PollSelector()],
+      ] satisfies [string, () => Selector][])),
   ['SelectSelector', () => new SelectSelector()],
 ];
 

@@ -8,10 +8,12 @@ import {
   AF_INET6,
   AF_UNIX,
   IPPROTO_TCP,
+  SO_LINGER,
   Socket,
   socketpair,
   SOCK_DGRAM,
   SOCK_STREAM,
+  SOL_SOCKET,
 } from '@tsyncio/socket';
 import { recordExceptions } from '../index.js';
 
@@ -42,10 +44,16 @@ export function inLoop(
   };
 }
 
+const onWindows = process.platform === 'win32';
+
 /** The selectors that this machine can run, by name: for `describe.each`. */
 export const selectors: readonly (readonly [name: string, make: MakeLoop])[] = [
-  ['EpollSelector', over(() => new EpollSelector())],
-  ['PollSelector', over(() => new PollSelector())],
+  ...(onWindows
+    ? []
+    : ([
+        ['EpollSelector', over(() => new EpollSelector())],
+        ['PollSelector', over(() => new PollSelector())],
+      ] satisfies [string, MakeLoop][])),
   ['SelectSelector', over(() => new SelectSelector())],
   // Has every port that a selector has, and no selector.
   ...(probeIoUring().available ? ([['IoUringProactor', overProactor]] satisfies [string, MakeLoop][]) : []),
@@ -66,11 +74,18 @@ export async function iterations(n: number): Promise<void> {
 
 /** Two connected sockets: one for a transport, and its peer, non-blocking, to be used by hand. */
 export function pair(): [ours: Socket, peer: Socket] {
-  return socketpair(AF_UNIX, SOCK_STREAM, 0, { nonblocking: true });
+  return socketpair(undefined, SOCK_STREAM, 0, { nonblocking: true });
 }
 
 /** The same for datagrams. */
 export function datagramPair(): [ours: Socket, peer: Socket] {
+  if (onWindows) {
+    const ends = [0, 1].map(() => new Socket(AF_INET, SOCK_DGRAM, 0, { nonblocking: true })) as [Socket, Socket];
+    for (const end of ends) end.bind(['127.0.0.1', 0]);
+    ends[0].connect(ends[1].getsockname());
+    ends[1].connect(ends[0].getsockname());
+    return ends;
+  }
   return socketpair(AF_UNIX, SOCK_DGRAM, 0, { nonblocking: true });
 }
 
@@ -139,6 +154,8 @@ export function drain(socket: Socket, limit = Infinity): Buffer | null {
 
 /** A connection that is reset: its other end gets ECONNRESET. */
 export function reset(socket: Socket): void {
-  socket.setsockopt(1, 13, Buffer.from(new Int32Array([1, 0]).buffer)); // SO_LINGER, for no time
+  // For no time. (Windows: two shorts)
+  const linger = onWindows ? new Uint16Array([1, 0]) : new Int32Array([1, 0]);
+  socket.setsockopt(SOL_SOCKET, SO_LINGER, Buffer.from(linger.buffer));
   socket.close();
 }
