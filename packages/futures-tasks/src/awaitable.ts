@@ -1,4 +1,4 @@
-import type { Job, RuntimeError, Scheduler, IoBackend } from '@tsyncio/core';
+import type { CancelledError, Job, RuntimeError, Scheduler, IoBackend } from '@tsyncio/core';
 
 /** A loop of whatever backend, seen from a future: it schedules and reports, and does not care about I/O. */
 export type AnyScheduler = Scheduler<IoBackend>;
@@ -21,12 +21,14 @@ export interface LoopAwaitable<T = unknown> {
   takeResult(): T;
   /** The error of `'exception'`; it counts as retrieved. */
   takeException(): unknown;
+  /** An error for each awaiter of `'cancelled'`, with the message of who cancelled it. */
+  cancelledError(): CancelledError;
   /** `waiter.run()` will be called when it is done; it must be pending. */
   addWaiter(waiter: Waiter): void;
   /** Takes `waiter` back. */
   removeWaiter(waiter: Waiter): void;
   /** Asks it to end cancelled, on behalf of its awaiter. @returns Whether it accepted. */
-  requestCancel(): boolean;
+  requestCancel(message?: string): boolean;
   /** A request was taken back: its awaiter's task was uncancelled. */
   withdrawCancel(): void;
   /** True if it is pending and nothing in the loop can end it. */
@@ -43,6 +45,8 @@ export interface Waiter extends Job {
   awaitedBy?(): object | null;
   /** True if the task behind it was asked to cancel, and the error has not been thrown. */
   cancelRequested(): boolean;
+  /** The message of that request. */
+  cancelMessage(): string | undefined;
   /** The error is being thrown, or the request has been passed on. */
   cancelTaken(): void;
   /** A request to cancel has been answered: see {@link WaitOwner}. */
@@ -63,6 +67,8 @@ export interface WaitOwner {
   removeWait(waiter: Waiter): void;
   /** True if a CancelledError is due at the next wait. */
   cancelRequested(): boolean;
+  /** The message of that request. */
+  cancelMessage(): string | undefined;
   /** The error is being thrown, or the request has been passed on. */
   cancelTaken(): void;
   /** A request to cancel has been answered: by what was waited for, with a CancelledError or otherwise; null: by throwing the error. */

@@ -8,16 +8,19 @@ export class CancelSignal {
   private pending = false;
   /** How often it was asked to cancel, less what was taken back. */
   requests = 0;
+  /** What the last request said. */
+  message: string | undefined = undefined;
   /** What is waited for is being asked to cancel. */
   asking = false;
   /** The error has been thrown at the coroutine at least once. */
   thrown = false;
 
   /** Cancelling is asked for. */
-  request(): void {
+  request(message?: string): void {
     this.requests++;
     this.pending = true;
-    this.controller?.abort(new CancelledError());
+    this.message = message;
+    this.controller?.abort(new CancelledError(message));
   }
 
   /**
@@ -36,7 +39,7 @@ export class CancelSignal {
   get(ended: boolean): AbortSignal {
     if (this.controller === null) {
       this.controller = new AbortController();
-      if (this.pending || ended) this.controller.abort(new CancelledError());
+      if (this.pending || ended) this.controller.abort(new CancelledError(this.message));
     }
     return this.controller.signal;
   }

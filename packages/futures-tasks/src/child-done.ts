@@ -30,6 +30,8 @@ class ChildDone implements Waiter {
     return false;
   }
 
+  cancelMessage(): undefined {}
+
   cancelTaken(): void {}
 
   cancelDelivered(): void {}

@@ -15,6 +15,7 @@ import {
   type Job,
 } from '@tsyncio/core';
 import type { AnyScheduler, LoopAwaitable, Outcome, Waiter } from './awaitable.js';
+import { checkMessage } from './cancel-message.js';
 import { FutureWait } from './future-wait.js';
 import type { RejectionHandler } from './rejection-handler.js';
 import { thenOf } from './promise-waiter.js';
@@ -102,7 +103,7 @@ export class Future<T = unknown> implements LoopAwaitable<T> {
       case 'exception':
         throw this.takeException();
       case 'cancelled':
-        throw new CancelledError();
+        throw this.cancelledError();
       default:
         throw new InvalidStateError('Result is not ready.');
     }
@@ -121,7 +122,7 @@ export class Future<T = unknown> implements LoopAwaitable<T> {
       case 'exception':
         return this.takeException();
       case 'cancelled':
-        throw new CancelledError();
+        throw this.cancelledError();
       default:
         throw new InvalidStateError('Exception is not set.');
     }
@@ -157,15 +158,18 @@ export class Future<T = unknown> implements LoopAwaitable<T> {
   /**
    * Makes it done and cancelled. asyncio: `Future.cancel`.
    *
+   * @param message - The message of the CancelledError. Python: `msg`, since 3.9.
    * @returns False if it was done already; a failure then counts as looked at.
+   * @throws TypeError if `message` is no text.
    */
-  cancel(): boolean {
+  cancel(message?: string): boolean {
+    checkMessage(message);
     if (this.state !== 'pending') {
       this.getLoop();
       this.markRetrieved();
       return false;
     }
-    this.finish('cancelled', undefined);
+    this.finish('cancelled', message);
     return true;
   }
 
@@ -253,7 +257,7 @@ export class Future<T = unknown> implements LoopAwaitable<T> {
 
   /** Internal: see {@link LoopAwaitable}. */
   takeResult(): T {
-    if (this.state === 'cancelled') throw new CancelledError();
+    if (this.state === 'cancelled') throw this.cancelledError();
     return this.value as T;
   }
 
@@ -276,8 +280,13 @@ export class Future<T = unknown> implements LoopAwaitable<T> {
   }
 
   /** Internal: see {@link LoopAwaitable}. */
-  requestCancel(): boolean {
-    return this.cancel();
+  cancelledError(): CancelledError {
+    return new CancelledError(this.value as string | undefined);
+  }
+
+  /** Internal: see {@link LoopAwaitable}. */
+  requestCancel(message?: string): boolean {
+    return this.cancel(message);
   }
 
   /** Internal: see {@link LoopAwaitable}. */

@@ -1,4 +1,5 @@
 import { brand, CancelledError, ValueError } from '@tsyncio/core';
+import { checkMessage } from './cancel-message.js';
 import { watchChild } from './child-done.js';
 import { isCoroutine, isForeignPromise, type Awaitable } from './coroutine.js';
 import { currentFactory, type FutureFactory } from './current-factory.js';
@@ -43,11 +44,12 @@ class GatheringFuture<T> extends Future<T> {
     super({ loop });
   }
 
-  override cancel(): boolean {
+  override cancel(message?: string): boolean {
+    checkMessage(message);
     // Unlike that of other futures, a refused request leaves its failure unretrieved, as in asyncio.
     if (this.done()) return false;
     let accepted = false;
-    for (const child of this.children) if (child.cancel()) accepted = true;
+    for (const child of this.children) if (child.cancel(message)) accepted = true;
     if (accepted) this.cancelWanted = true;
     return accepted;
   }
@@ -101,16 +103,17 @@ export function gather(...args: (Awaitable | GatherOptions)[]): Future<unknown[]
       return;
     }
     if (!returnExceptions && (child.cancelled() || hasFailed(child))) {
-      if (child.cancelled()) outer.setException(new CancelledError());
+      if (child.cancelled()) outer.setException(errorOfCancelled(child));
       else outer.adoptError(child.exception());
       return;
     }
     if (finished < known.size) return;
     const results = children.map((one) => {
-      if (one.cancelled()) return new CancelledError();
+      if (one.cancelled()) return errorOfCancelled(one);
       return hasFailed(one) ? one.exception() : one.result();
     });
-    if (outer.cancelRequestedByUser) outer.setException(new CancelledError());
+    if (outer.cancelRequestedByUser)
+      outer.setException(child.cancelled() ? errorOfCancelled(child) : new CancelledError());
     else outer.setResult(results);
   };
 
@@ -144,4 +147,13 @@ function takeOptions(args: (Awaitable | GatherOptions)[]): GatherOptions {
   }
   void args.pop();
   return last;
+}
+
+/** The CancelledError of a cancelled future, which may be of another implementation. */
+function errorOfCancelled(future: Future<unknown>): unknown {
+  try {
+    return future.result();
+  } catch (error) {
+    return error;
+  }
 }

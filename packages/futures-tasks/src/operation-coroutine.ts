@@ -1,3 +1,4 @@
+import { messageOf } from './cancel-message.js';
 import type { Operation } from './operation.js';
 import type { CoroutineGenerator } from './stepper.js';
 
@@ -16,7 +17,7 @@ class OperationCoroutine<T> {
   }
 
   throw(error: unknown): IteratorResult<unknown, T> {
-    if (this.wait !== null || !this.operation.cancel()) throw error;
+    if (this.wait !== null || !this.operation.cancel(messageOf(error))) throw error;
     return this.next();
   }
 

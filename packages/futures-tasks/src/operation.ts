@@ -12,6 +12,7 @@ import {
   threadState,
 } from '@tsyncio/core';
 import type { AnyScheduler, LoopAwaitable, Outcome, Waiter, WaitingTask, WaitScope } from './awaitable.js';
+import { checkMessage, messageOf } from './cancel-message.js';
 import { CancelSignal } from './cancel-signal.js';
 import { FutureWait } from './future-wait.js';
 import type { RejectionHandler } from './rejection-handler.js';
@@ -44,6 +45,7 @@ export class Operation<T = unknown> implements LoopAwaitable<T>, StepOwner, Wait
     brand(this.prototype, 'Operation');
   }
   private state: Outcome = 'pending';
+  /** The result or the error; of a cancelled operation, and of one that must cancel, the message. */
   private value: unknown = undefined;
   private waiters: Waits = null;
   private stepper: Stepper | null = null;
@@ -83,11 +85,17 @@ export class Operation<T = unknown> implements LoopAwaitable<T>, StepOwner, Wait
   /**
    * Asks it to end: a CancelledError is thrown at its inner wait.
    *
+   * @param message - The message of the CancelledError.
    * @returns False if it is done.
+   * @throws TypeError if `message` is no text.
    */
-  cancel(): boolean {
+  cancel(message?: string): boolean {
+    checkMessage(message);
     if (this.state !== 'pending') return false;
-    if (!this.requestCancel()) this.mustCancel = true;
+    if (!this.requestCancel(message)) {
+      this.mustCancel = true;
+      this.value = message;
+    }
     return true;
   }
 
@@ -163,7 +171,7 @@ export class Operation<T = unknown> implements LoopAwaitable<T>, StepOwner, Wait
 
   /** Internal. */
   takeResult(): T {
-    if (this.state === 'cancelled') throw new CancelledError();
+    if (this.state === 'cancelled') throw this.cancelledError();
     if (this.state === 'pending') throw new InvalidStateError('the operation is not done');
     return this.value as T;
   }
@@ -195,8 +203,13 @@ export class Operation<T = unknown> implements LoopAwaitable<T>, StepOwner, Wait
   }
 
   /** Internal. */
-  requestCancel(): boolean {
-    return this.cancelInside();
+  cancelledError(): CancelledError {
+    return new CancelledError(this.value as string | undefined);
+  }
+
+  /** Internal. */
+  requestCancel(message?: string): boolean {
+    return this.cancelInside(message);
   }
 
   /** Internal. */
@@ -217,6 +230,14 @@ export class Operation<T = unknown> implements LoopAwaitable<T>, StepOwner, Wait
   /** Internal: its own request, or that of the task which awaits it. */
   cancelRequested(): boolean {
     return this.mustCancel || listOf(this.waiters).some((waiter) => waiter.cancelRequested());
+  }
+
+  /** Internal. */
+  cancelMessage(): string | undefined {
+    if (this.mustCancel) return this.value as string | undefined;
+    return listOf(this.waiters)
+      .find((waiter) => waiter.cancelRequested())
+      ?.cancelMessage();
   }
 
   /** Internal. */
@@ -279,7 +300,7 @@ export class Operation<T = unknown> implements LoopAwaitable<T>, StepOwner, Wait
   /** Internal. */
   failed(error: unknown): void {
     if (isCancelled(error)) {
-      this.finish('cancelled', undefined);
+      this.finish('cancelled', messageOf(error));
       return;
     }
     this.finish('exception', error);
@@ -307,13 +328,13 @@ export class Operation<T = unknown> implements LoopAwaitable<T>, StepOwner, Wait
   }
 
   /** Asks what the operation waits for to cancel. @returns False if the request must be kept for the next step. */
-  private cancelInside(): boolean {
+  private cancelInside(message?: string): boolean {
     if (this.inside !== null) {
-      (this.inside.signal ??= new CancelSignal()).request();
-      return cancelAll(this.inside.waits);
+      (this.inside.signal ??= new CancelSignal()).request(message);
+      return cancelAll(this.inside.waits, message);
     }
     const source = this.stepper?.source ?? null;
-    return source !== null && source.outcome() === 'pending' && source.requestCancel();
+    return source !== null && source.outcome() === 'pending' && source.requestCancel(message);
   }
 
   private waitsInside(): readonly Waiter[] {

@@ -1,4 +1,5 @@
-import { CancelledError, hasBrand, RuntimeError, threadState, type AsyncStore } from '@tsyncio/core';
+import { hasBrand, RuntimeError, threadState, type AsyncStore } from '@tsyncio/core';
+import { cancelledBy } from './cancel-message.js';
 import type { LoopAwaitable, Waiter, WaitingTask, WaitOwner, WaitScope } from './awaitable.js';
 
 type Settle = (value: unknown) => void;
@@ -82,7 +83,7 @@ class PromiseWaiter implements Waiter {
       owner.addWait(this);
     }
     source.addWaiter(this);
-    if (owner?.cancelRequested() === true && source.requestCancel()) owner.cancelTaken();
+    if (owner?.cancelRequested() === true && source.requestCancel(owner.cancelMessage())) owner.cancelTaken();
   }
 
   run(): void {
@@ -98,11 +99,12 @@ class PromiseWaiter implements Waiter {
         // Whatever has accepted a request has answered it now, with a CancelledError or otherwise.
         owner.cancelDelivered(source);
       } else if (!source.endsInStep && !owner.done()) {
+        const error = cancelledBy(owner, source);
         owner.cancelTaken();
         owner.cancelDelivered(null);
         // Its failure, if any, was on its way to be looked at.
         if (source.outcome() === 'exception') source.takeException();
-        this.reject(new CancelledError());
+        this.reject(error);
         return;
       }
     }
@@ -116,6 +118,10 @@ class PromiseWaiter implements Waiter {
 
   cancelRequested(): boolean {
     return this.owner?.cancelRequested() === true;
+  }
+
+  cancelMessage(): string | undefined {
+    return this.owner?.cancelMessage();
   }
 
   cancelTaken(): void {
@@ -132,7 +138,7 @@ class PromiseWaiter implements Waiter {
         this.resolve(source.takeResult());
         break;
       case 'cancelled':
-        this.reject(new CancelledError());
+        this.reject(source.cancelledError());
         break;
       default:
         this.reject(source.takeException());

@@ -21,9 +21,9 @@ export abstract class ScopedOperation<T> extends Operation<T> {
     if (liveOwner()?.cancelRequested() === true) this.requests--;
   }
 
-  override requestCancel(): boolean {
+  override requestCancel(message?: string): boolean {
     this.requests++;
-    return super.requestCancel();
+    return super.requestCancel(message);
   }
 
   override withdrawCancel(): void {

@@ -41,8 +41,9 @@ class Pass<T> extends Operation<T> implements Job {
 
   run(): void {
     if (this.cancelRequested()) {
+      const message = this.cancelMessage();
       this.cancelTaken();
-      this.failed(new CancelledError());
+      this.failed(new CancelledError(message));
     } else {
       this.finished(this.result);
     }

@@ -1,6 +1,7 @@
 import type { AsyncResource } from 'node:async_hooks';
 import { CancelledError, hasBrand, repr, RuntimeError } from '@tsyncio/core';
 import type { LoopAwaitable, Waiter, WaitingTask, WaitOwner } from './awaitable.js';
+import { cancelledBy } from './cancel-message.js';
 import { FutureWait } from './future-wait.js';
 
 /** A generator that yields what it waits for: `yield* future`, `yield* operation`, `yield` alone for one iteration. */
@@ -81,12 +82,13 @@ export class Stepper implements Waiter {
       if (!cancelRequested) owner.cancelDelivered(source);
     }
     if (cancelRequested && source?.endsInStep !== true) {
+      const error = cancelledBy(owner, source);
       owner.cancelTaken();
       owner.cancelDelivered(null);
       this.error = undefined;
       // The failure of what was waited for, if any, was on its way to be looked at.
       if (source?.outcome() === 'exception') source.takeException();
-      this.advance(new CancelledError(), true);
+      this.advance(error, true);
     } else if (this.error !== undefined) {
       const { error } = this;
       this.error = undefined;
@@ -105,9 +107,9 @@ export class Stepper implements Waiter {
   }
 
   /** Throws a CancelledError into a generator that has not begun: its body never runs. */
-  cancelUnstarted(): void {
+  cancelUnstarted(message: string | undefined): void {
     claim(this.generator);
-    this.advance(new CancelledError(), true);
+    this.advance(new CancelledError(message), true);
   }
 
   awaitingTask(): WaitingTask | null {
@@ -116,6 +118,10 @@ export class Stepper implements Waiter {
 
   cancelRequested(): boolean {
     return this.owner.cancelRequested();
+  }
+
+  cancelMessage(): string | undefined {
+    return this.owner.cancelMessage();
   }
 
   cancelTaken(): void {
@@ -170,7 +176,7 @@ export class Stepper implements Waiter {
     this.source = source;
     source.addWaiter(this);
     owner.addWait(this);
-    if (owner.cancelRequested() && source.requestCancel()) owner.cancelTaken();
+    if (owner.cancelRequested() && source.requestCancel(owner.cancelMessage())) owner.cancelTaken();
   }
 
   /** The step goes on when the promise is settled, in that very step: there is no iteration in between. */

@@ -16,6 +16,7 @@ import {
   threadState,
   type EntryPoint,
 } from '@tsyncio/core';
+import { checkMessage, messageOf } from './cancel-message.js';
 import { checkSignal, onAbort } from './abort-listeners.js';
 import type { AnyScheduler, LoopAwaitable, Waiter, WaitingTask } from './awaitable.js';
 import { checkCoroutine, coroutineName, isGenerator, type Coroutine } from './coroutine.js';
@@ -161,19 +162,22 @@ export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwn
   /**
    * Asks the task to end: a CancelledError is thrown at its wait. The coroutine may catch it and go on. asyncio: `Task.cancel`.
    *
+   * @param message - The message of the CancelledError, also for whoever awaits the task. Python: `msg`, since 3.9.
    * @returns False if it is done.
+   * @throws TypeError if `message` is no text.
    */
-  override cancel(): boolean {
+  override cancel(message?: string): boolean {
+    checkMessage(message);
     if (this.done()) {
       this.markRetrieved();
       return false;
     }
     if (this.beingCancelled) return false;
     const signal = (this.cancelSignal ??= new CancelSignal());
-    signal.request();
+    signal.request(message);
     signal.asking = true;
     try {
-      if (!cancelAll(this.waits)) this.mustCancel = true;
+      if (!cancelAll(this.waits, message)) this.mustCancel = true;
     } finally {
       signal.asking = false;
     }
@@ -221,7 +225,7 @@ export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwn
     const signal = this.cancelSignal;
     if (signal !== null && signal.requests > 0) {
       signal.requests--;
-      signal.request();
+      signal.request(signal.message);
       this.mustCancel = true;
       return;
     }
@@ -319,10 +323,10 @@ export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwn
     const coroutine = this.coroutine!;
     if (typeof coroutine !== 'function') {
       const stepper = (this.stepper = new Stepper(coroutine, this, this.resource));
-      if (this.mustCancel) this.cancelUnstarted(() => stepper.cancelUnstarted());
+      if (this.mustCancel) this.cancelUnstarted(() => stepper.cancelUnstarted(this.cancelMessage()));
       else stepper.startClaimed();
     } else if (this.mustCancel) {
-      this.cancelUnstarted(() => this.failed(new CancelledError()));
+      this.cancelUnstarted(() => this.failed(new CancelledError(this.cancelMessage())));
     } else {
       this.resource.runInAsyncScope(startThunk, undefined, this, coroutine);
     }
@@ -396,6 +400,11 @@ export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwn
   }
 
   /** Internal. */
+  cancelMessage(): string | undefined {
+    return this.cancelSignal?.message;
+  }
+
+  /** Internal. */
   cancelTaken(): void {
     this.mustCancel = false;
   }
@@ -432,7 +441,7 @@ export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwn
     if (this.mustCancel) {
       // Cancelled in its last step: the value is lost, as in asyncio.
       this.mustCancel = false;
-      super.cancel();
+      super.cancel(this.cancelMessage());
     } else if (hasBrand(value, 'Future') || hasBrand(value, 'Operation')) {
       this.fail(new TypeError(`a coroutine must not return ${repr(value)}: await it`));
     } else {
@@ -455,7 +464,7 @@ export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwn
     if (this.done()) return;
     this.ended();
     if (isCancelled(error)) {
-      super.cancel();
+      super.cancel(messageOf(error));
       return;
     }
     this.fail(error);

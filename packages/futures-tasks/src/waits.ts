@@ -30,14 +30,14 @@ export function listOf(waits: Waits): readonly Waiter[] {
  *
  * @returns False if nothing has accepted, or if something is done and not yet delivered: the request must then be kept for the next step.
  */
-export function cancelAll(waits: Waits): boolean {
+export function cancelAll(waits: Waits, message?: string): boolean {
   let accepted = false;
   let kept = false;
   for (const waiter of [...listOf(waits)]) {
     const { source } = waiter;
     if (source === null) continue;
     if (source.outcome() !== 'pending') kept = true;
-    else if (source.requestCancel()) accepted = true;
+    else if (source.requestCancel(message)) accepted = true;
     else if ((source as { beingCancelled?: boolean }).beingCancelled === true) {
       // A circle of tasks that wait for each other: this wait is the one that ends.
       source.removeWaiter(waiter);

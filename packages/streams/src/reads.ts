@@ -75,8 +75,9 @@ export abstract class Read<T> extends Operation<T> implements Job {
     this.source.waitIsOver(this);
     this.woken = false;
     if (this.cancelRequested()) {
+      const message = this.cancelMessage();
       this.cancelTaken();
-      this.failed(new CancelledError());
+      this.failed(new CancelledError(message));
     } else if (this.failure !== null) {
       this.failed(this.failure);
     } else {
@@ -85,9 +86,9 @@ export abstract class Read<T> extends Operation<T> implements Job {
   }
 
   /** Internal: accepted once, as a future accepts it, unless it was woken. */
-  override requestCancel(): boolean {
+  override requestCancel(message?: string): boolean {
     if (this.woken) return false;
-    this.wakeToFail(new CancelledError());
+    this.wakeToFail(new CancelledError(message));
     return true;
   }
 

@@ -110,8 +110,8 @@ export class WatchedWait extends Future<void> {
     else if (!this.handle.cancelled()) backend.parkReader(this.sock);
   }
 
-  override cancel(): boolean {
+  override cancel(message?: string): boolean {
     this.unwatch();
-    return super.cancel();
+    return super.cancel(message);
   }
 }
