@@ -10,6 +10,7 @@ import {
   SOL_SOCKET,
   type AddrInfo,
 } from '@tsyncio/socket';
+import { SO_EXCLUSIVEADDRUSE } from '@tsyncio/socket/native';
 import {
   checkFactory,
   checkStreamSocket,
@@ -27,6 +28,8 @@ import { checkBacklog, DEFAULT_BACKLOG } from './backlog.js';
 import { serve } from './serve.js';
 import { Server, type ServingLoop } from './server.js';
 
+const onWindows = process.platform === 'win32';
+
 /** The options of {@link createServer}. */
 export interface ServerOptions extends ServerTlsOptions {
   /** `AF_INET` or `AF_INET6`; default 0, which takes both. */
@@ -35,7 +38,10 @@ export interface ServerOptions extends ServerTlsOptions {
   readonly flags?: number | undefined;
   /** Connections that may wait to be accepted, and how many are accepted in one iteration. Default 100. */
   readonly backlog?: number | undefined;
-  /** SO_REUSEADDR: bind although old connections of the port linger. Default (null) true; false leaves the option off. */
+  /**
+   * SO_REUSEADDR: bind although old connections of the port linger. Default (null) true; false leaves the option off. On Windows, where it would let
+   * others take the port, the default is SO_EXCLUSIVEADDRUSE; true is SO_REUSEADDR there too.
+   */
   readonly reuseAddress?: boolean | null | undefined;
   /** SO_REUSEPORT: several servers share a port. Default false. */
   readonly reusePort?: boolean | null | undefined;
@@ -150,7 +156,8 @@ function bindAll(loop: ServingLoop, infos: readonly AddrInfo[], options: ServerO
         continue;
       }
       sockets.push(socket);
-      if (options.reuseAddress ?? true) socket.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1);
+      if (options.reuseAddress ?? !onWindows) socket.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1);
+      else if (onWindows) socket.setsockopt(SOL_SOCKET, SO_EXCLUSIVEADDRUSE, 1);
       if (options.reusePort ?? false) setReusePort(socket);
       // So that a socket for IPv4 can have the same port.
       if (family === AF_INET6) socket.setsockopt(IPPROTO_IPV6, IPV6_V6ONLY, 1);

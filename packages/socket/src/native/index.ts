@@ -35,4 +35,5 @@ export { canSpawn, spawnProcess, type SpawnRequest } from './posix/spawn.js';
 export { fileCalls } from './posix/sendfile.js';
 export { DescriptorSets, type ReadySets } from './posix/select.js';
 export { GATHER_MAX, type SystemCalls } from './system-calls.js';
+export { SO_EXCLUSIVEADDRUSE } from './win32/abi.js';
 export { isSocket, SocketSets } from './win32/select.js';

@@ -41,6 +41,8 @@ export const WSA_FLAG_OVERLAPPED = 0x01;
 export const WSA_FLAG_NO_HANDLE_INHERIT = 0x80;
 export const HANDLE_FLAG_INHERIT = 1;
 export const SO_PROTOCOL_INFOW = 0x2005;
+/** Nobody else binds the same port; without it anybody can, by SO_REUSEADDR, and takes the connections. */
+export const SO_EXCLUSIVEADDRUSE = ~4;
 
 /** `WSAPROTOCOL_INFOW`: 628 bytes; `iAddressFamily` at 76, `iSocketType` at 88, `iProtocol` at 92. */
 export const PROTOCOL_INFO_SIZE = 628;
