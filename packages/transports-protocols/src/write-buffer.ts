@@ -1,3 +1,5 @@
+import { allocateBlock } from '@tsyncio/socket/native';
+
 /** Blocks grow with what waits, so that a short queue is cheap and a long one is few pieces for the kernel. */
 const BLOCK_MIN = 4 * 1024;
 const BLOCK_MAX = 64 * 1024;
@@ -33,7 +35,7 @@ export class WriteBuffer {
     const rest = data.length - at;
     if (rest > 0) {
       const room = Math.max(rest, Math.min(Math.max(this.size, BLOCK_MIN), BLOCK_MAX));
-      const block = Buffer.allocUnsafeSlow(room);
+      const block = allocateBlock(room);
       block.set(at === 0 ? data : data.subarray(at));
       blocks.push(block);
       this.end = rest;

@@ -1,5 +1,6 @@
 import { markAsUntransferable } from 'node:worker_threads';
 
+import { allocateBlock } from './allocate-block.js';
 import { addressOf } from './koffi.js';
 
 /**
@@ -32,8 +33,8 @@ export class BlockPool {
   room(): number {
     // A block of length 0 was detached by `slice.buffer.transfer()`: its address is no longer ours.
     if (this.block === null || this.block.length === 0 || this.size - this.offset < this.minimum) {
-      // Never pooled and never zeroed; its memory is off the heap, so the address stays.
-      this.block = Buffer.allocUnsafeSlow(this.size);
+      // Its memory is off the heap, so the address stays.
+      this.block = allocateBlock(this.size);
       markAsUntransferable(this.block.buffer);
       this.offset = 0;
       this.address = addressOf(this.block.buffer);

@@ -2,6 +2,7 @@
  * The boundary to the operating system: every foreign function, struct layout and number of the project is under this folder,
  * one sub-folder for each system. Internal: the sibling packages use it, and a change here is a breaking change for them.
  */
+export { allocateBlock } from './allocate-block.js';
 export { BlockPool } from './block-pool.js';
 export {
   EV_ADD,

@@ -1,3 +1,4 @@
+import { allocateBlock } from '../native/allocate-block.js';
 import { addressOf } from '../native/koffi.js';
 
 /** The sizes of the blocks that are kept. */
@@ -33,6 +34,6 @@ export function received(block: ReceiveBlock, length: number): Buffer {
 }
 
 function newBlock(size: number): ReceiveBlock {
-  const memory = Buffer.allocUnsafeSlow(size);
+  const memory = allocateBlock(size);
   return { memory, address: addressOf(memory.buffer) };
 }
