@@ -1,6 +1,4 @@
 /** Every call that opens something, in the situations that no single row is about: what comes of it is in the table. */
-import { closeSync } from 'node:fs';
-
 import { isCancelled } from '@tsyncio/core';
 import { type Operation, sleep, type Task, type TaskLoop } from '@tsyncio/futures-tasks';
 import type { SelectorIo } from '@tsyncio/selector-io';
@@ -21,7 +19,7 @@ import {
 } from '@tsyncio/transports-protocols';
 
 import { TestFile } from '@tsyncio/test-support/loops/files';
-import { pipe } from '@tsyncio/test-support/loops/pipes';
+import type { PipeFile } from '@tsyncio/test-support/loops/pipes';
 import { clientOptions, serverSsl } from '@tsyncio/test-support/loops/tls-pair';
 import { type Backend, eachBackend, iterations } from './support/world.js';
 
@@ -49,7 +47,6 @@ interface Call {
   readonly second?: string;
   /** What comes of it without the peer; by default it works, and the protocol is told. */
   readonly alone?: RegExp;
-  readonly kernelOnly?: true;
 }
 
 /** What is known of a peer depends on when it went. */
@@ -183,34 +180,30 @@ const calls: Readonly<Record<string, Call>> = {
     opens: true,
   },
   connectReadPipe: {
-    async stage(loop) {
+    async stage(loop, { pipe }) {
       const ended = new Ended();
       const [r, w] = pipe();
-      const fds = closing(r, w);
       return {
-        call: () => connectReadPipe(loop, ended.protocol, fds.objects[0]!),
+        call: () => connectReadPipe(loop, ended.protocol, r),
         release: ended.release,
-        sweep: fds.close,
-        leave: () => fds.objects[1]!.close(),
+        sweep: () => closeOpen(r, w),
+        leave: () => w.close(),
       };
     },
     second: 'RuntimeError',
-    kernelOnly: true,
   },
   connectWritePipe: {
-    async stage(loop) {
+    async stage(loop, { pipe }) {
       const ended = new Ended();
       const [r, w] = pipe();
-      const fds = closing(w, r);
       return {
-        call: () => connectWritePipe(loop, ended.protocol, fds.objects[0]!),
+        call: () => connectWritePipe(loop, ended.protocol, w),
         release: ended.release,
-        sweep: fds.close,
-        leave: () => fds.objects[1]!.close(),
+        sweep: () => closeOpen(r, w),
+        leave: () => r.close(),
       };
     },
     second: 'RuntimeError',
-    kernelOnly: true,
   },
   startTls: {
     async stage(loop, { pair }) {
@@ -249,19 +242,9 @@ const calls: Readonly<Record<string, Call>> = {
   },
 };
 
-/** Descriptors as objects that may be closed twice. */
-function closing(...fds: number[]): { objects: { fileno(): number; close(): void }[]; close(): void } {
-  const objects = fds.map((fd) => {
-    let open = true;
-    return {
-      fileno: () => (open ? fd : -1),
-      close: () => {
-        if (open) closeSync(fd);
-        open = false;
-      },
-    };
-  });
-  return { objects, close: () => objects.forEach((each) => each.close()) };
+/** Closes those that nobody has closed. */
+function closeOpen(...pipes: readonly PipeFile[]): void {
+  for (const pipe of pipes) if (pipe.closings === 0) pipe.close();
 }
 
 /** `ok`, or the name of the error. */
@@ -275,9 +258,7 @@ async function outcome(awaitable: PromiseLike<unknown>): Promise<string> {
 }
 
 eachBackend((backend) => {
-  const here = Object.entries(calls).filter(([, { kernelOnly }]) => !(kernelOnly && backend.inMemory));
-
-  describe.each(here)('%s', (_name, { stage: make, opens, second = 'ok', alone = /^ok$/ }) => {
+  describe.each(Object.entries(calls))('%s', (_name, { stage: make, opens, second = 'ok', alone = /^ok$/ }) => {
     /** A test with a stage, which is cleared at the end; then nothing is left. */
     const staged = (body: (stage: Stage, loop: Loop) => Promise<void>): (() => Promise<void>) =>
       backend.inLoop(async ({ loop }) => {

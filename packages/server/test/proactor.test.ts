@@ -27,7 +27,7 @@ import {
   type Transport,
 } from '@tsyncio/transports-protocols';
 
-import { CountedPipe, pipe } from '@tsyncio/test-support/loops/pipes';
+import { KernelPipe, pipe } from '@tsyncio/test-support/loops/pipes';
 import { open, Recorder } from '@tsyncio/test-support/loops/recorder';
 import { until } from '@tsyncio/test-support/loops/until';
 import { drain, fill, listen, pair, reset, tcpPair } from '@tsyncio/test-support/loops/world';
@@ -304,7 +304,7 @@ row('PROACTOR-19 a write pipe notices that its reader is gone, idle or not', asy
   for (const idle of [true, false]) {
     const [readEnd, writeEnd] = pipe();
     const protocol = new Recorder(loop);
-    const owner = Object.assign(new CountedPipe(writeEnd), {});
+    const owner = Object.assign(new KernelPipe(writeEnd), {});
     const [transport] = await connectWritePipe(loop, () => protocol as never, owner);
     if (!idle) transport.write(Buffer.alloc(1 << 20));
     await iterations(2);
@@ -508,12 +508,12 @@ proactorTest('one backend serves one loop; a descriptor, one transport', () => {
   expect(() => new TaskLoop({ backend })).toThrow('this backend already serves another loop');
   const [readEnd, writeEnd] = pipe();
   const sink = { isClosing: () => false } as never;
-  const owner = new CountedPipe(readEnd);
+  const owner = new KernelPipe(readEnd);
   backend.openPipe(owner, 'read', sink, loop);
   expect(() => backend.openPipe(owner, 'read', sink, loop)).toThrow('is used by a transport already');
   expect(() => addReader(loop, readEnd, () => undefined)).toThrow('is used by a transport');
   writeSync(writeEnd, 'x');
   loop.close();
-  expect(owner.closed).toBe(1);
+  expect(owner.closings).toBe(1);
   closeSync(writeEnd);
 });

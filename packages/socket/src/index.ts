@@ -22,6 +22,7 @@ export type {
   ExitWatch,
   OwnedDescriptor,
   PipeIo,
+  PipeKind,
   ProcessIo,
   StreamChannel,
   StreamIo,

@@ -112,8 +112,16 @@ export interface OwnedDescriptor {
   close(): unknown;
 }
 
+/** What a descriptor is open on, as far as pipe transports care. */
+export type PipeKind = 'fifo' | 'socket' | 'character device';
+
 /** Byte streams of one direction on any descriptor: what pipe transports are made of. */
 export interface PipeIo extends IoBackend {
+  /**
+   * What a descriptor is open on, for backends whose descriptors are not the kernel's or have no `fstat`. Where this method is missing, or
+   * returns null, `fstat` is asked.
+   */
+  pipeKind?(fd: number): PipeKind | null;
   /**
    * Opens a channel on one end of a pipe and takes ownership of it. The descriptor is made non-blocking, for everybody who shares it.
    *

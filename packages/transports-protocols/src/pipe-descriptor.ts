@@ -1,16 +1,13 @@
 import { closeSync, fstatSync, type Stats } from 'node:fs';
 
 import { isStep, osError, ValueError } from '@tsyncio/core';
-import { fileDescriptor, type OwnedDescriptor } from '@tsyncio/socket';
+import { fileDescriptor, type OwnedDescriptor, type PipeIo, type PipeKind } from '@tsyncio/socket';
 
 /**
  * One end of a pipe: a descriptor number, an object with `fileno()` and `close()` (a `Socket` too), or a FileHandle of `node:fs/promises`.
  * Whatever it is, the transport closes it.
  */
 export type PipeLike = number | OwnedDescriptor | { readonly fd: number; close(): unknown };
-
-/** What a descriptor is open on, as far as pipe transports care. */
-export type PipeKind = 'fifo' | 'socket' | 'character device';
 
 /** The one who closes it. @throws ValueError for what has no descriptor, TypeError for what cannot be closed. */
 export function ownedDescriptor(method: string, pipe: PipeLike): OwnedDescriptor {
@@ -21,7 +18,9 @@ export function ownedDescriptor(method: string, pipe: PipeLike): OwnedDescriptor
 }
 
 /** @throws ValueError for regular files, directories and block devices. OSError (`EBADF`) for a descriptor that is closed. */
-export function pipeKind(method: string, fd: number): PipeKind {
+export function pipeKind(backend: PipeIo, method: string, fd: number): PipeKind {
+  const known = backend.pipeKind?.(fd) ?? null;
+  if (known !== null) return known;
   const stat = statOf(fd);
   if (stat.isFIFO()) return 'fifo';
   if (stat.isSocket()) return 'socket';

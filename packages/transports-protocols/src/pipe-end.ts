@@ -1,8 +1,8 @@
 import { Handle, isExitError } from '@tsyncio/core';
 import type { Future, TaskLoop } from '@tsyncio/futures-tasks';
-import type { PipeIo, StreamChannel, StreamSink } from '@tsyncio/socket';
+import type { PipeIo, PipeKind, StreamChannel, StreamSink } from '@tsyncio/socket';
 
-import { ownedDescriptor, pipeKind, type PipeKind, type PipeLike } from './pipe-descriptor.js';
+import { ownedDescriptor, pipeKind, type PipeLike } from './pipe-descriptor.js';
 import { checkProtocol } from './protocol.js';
 import { type AnyProtocol, callProtocol, enqueueBeginning, type ProtocolCaller } from './protocol-calls.js';
 import type { BaseTransport } from './transport.js';
@@ -41,7 +41,7 @@ export class PipeEnd<P extends AnyProtocol> implements ProtocolCaller {
     const owned = ownedDescriptor(method, pipe);
     this.protocol = protocol;
     this.fd = owned.fileno();
-    this.kind = pipeKind(method, this.fd);
+    this.kind = pipeKind(loop.backend, method, this.fd);
     this.scope = new Handle(loseEnd, [this], loop);
     this.channel = loop.backend.openPipe(owned, end, transport, loop);
   }

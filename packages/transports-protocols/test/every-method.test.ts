@@ -1,6 +1,4 @@
 /** Every method of every kind of transport, twice, in every state: what it throws is in the tables, and whatever it does the end comes once. */
-import { closeSync, readSync } from 'node:fs';
-
 import { gather, type Future, type TaskLoop } from '@tsyncio/futures-tasks';
 import type { SelectorIo } from '@tsyncio/selector-io';
 import { leakAudit } from '@tsyncio/test-support';
@@ -16,7 +14,7 @@ import {
 
 import { type Backend, eachBackend } from '@tsyncio/test-support/loops/backends';
 import { pattern } from '@tsyncio/test-support/loops/files';
-import { pipe } from '@tsyncio/test-support/loops/pipes';
+import { drainPipe } from '@tsyncio/test-support/loops/pipes';
 import { clientOptions, serverSsl } from '@tsyncio/test-support/loops/tls-pair';
 import { until } from '@tsyncio/test-support/loops/until';
 import { drain, iterations, type World } from '@tsyncio/test-support/loops/world';
@@ -68,8 +66,6 @@ interface Kind {
   open(loop: Loop, backend: Backend, witness: Witness): Promise<Peer>;
   /** Calls that are refused whatever the state, by the name of the error; '-': the transport does not have it. */
   readonly refuses: Readonly<Record<string, string>>;
-  /** Not in memory: there are no pipes. */
-  readonly kernelOnly?: true;
 }
 
 const NO_READING = {
@@ -120,32 +116,20 @@ const kinds: Readonly<Record<string, Kind>> = {
     refuses: { ...NO_READING, ...NO_WRITING('NotImplementedError') },
   },
   'read pipe': {
-    async open(loop, _backend, witness) {
+    async open(loop, { pipe }, witness) {
       const [r, w] = pipe();
       await connectReadPipe(loop, () => witness, r);
-      return { take: () => Buffer.alloc(0), close: () => closeSync(w) };
+      return { take: () => Buffer.alloc(0), close: () => w.close() };
     },
     refuses: { ...NO_WRITING('-'), ...NO_BUFFER, sendto: '-' },
-    kernelOnly: true,
   },
   'write pipe': {
-    async open(loop, _backend, witness) {
+    async open(loop, { pipe }, witness) {
       const [r, w] = pipe();
       await connectWritePipe(loop, () => witness, w);
-      const memory = Buffer.alloc(1 << 20);
-      return {
-        take: () => {
-          try {
-            return Buffer.from(memory.subarray(0, readSync(r, memory)));
-          } catch {
-            return Buffer.alloc(0);
-          }
-        },
-        close: () => closeSync(r),
-      };
+      return { take: () => drainPipe(r) ?? Buffer.alloc(0), close: () => r.close() };
     },
     refuses: { ...NO_READING, sendto: '-' },
-    kernelOnly: true,
   },
 };
 
@@ -230,187 +214,179 @@ function stuff(transport: Transport): void {
 }
 
 eachBackend((backend) => {
-  describe.each(Object.entries(kinds).filter(([, { kernelOnly }]) => !(kernelOnly && backend.inMemory)))(
-    '%s',
-    (name, kind) => {
-      const { refuses } = kind;
-      const writes = name !== 'read pipe';
+  describe.each(Object.entries(kinds))('%s', (name, kind) => {
+    const { refuses } = kind;
+    const writes = name !== 'read pipe';
 
-      /** A test with an open transport. At the end it is lost, once, and nothing is left. */
-      const opened = (
-        body: (witness: Witness, peer: Peer, world: World) => Promise<void> | void,
-      ): (() => Promise<void>) =>
-        backend.inLoop(async (world) => {
-          const witness = new Witness(world.loop);
-          const peer = await kind.open(world.loop, backend, witness);
-          await body(witness, peer, world);
+    /** A test with an open transport. At the end it is lost, once, and nothing is left. */
+    const opened = (
+      body: (witness: Witness, peer: Peer, world: World) => Promise<void> | void,
+    ): (() => Promise<void>) =>
+      backend.inLoop(async (world) => {
+        const witness = new Witness(world.loop);
+        const peer = await kind.open(world.loop, backend, witness);
+        await body(witness, peer, world);
+        witness.transport.close();
+        if ('abort' in witness.transport) witness.transport.abort();
+        await witness.lost;
+        peer.close();
+        await iterations(4);
+        expect(witness.errors).toHaveLength(1);
+        expect(world.loop.backend.active).toBe(false);
+        audit.takeRecords(); // of writes to a lost connection
+      });
+
+    test(
+      'open',
+      opened((witness) => expect(callAll(witness, harmless, refuses)).toEqual([])),
+    );
+
+    test(
+      'wrong types are TypeErrors, and change nothing',
+      opened((witness) => {
+        const transport = witness.transport as unknown as Record<string, ((argument: unknown) => unknown) | undefined>;
+        for (const [method, values] of Object.entries(wrong)) {
+          if (refuses[method] !== undefined) continue;
+          for (const value of values) {
+            expect([method, value, outcome(() => transport[method]!(value))]).toEqual([method, value, 'TypeError']);
+          }
+        }
+        if (!writes) return;
+        expect(outcome(() => witness.transport.setWriteBufferLimits({ high: 1, low: 2 }))).toBe('ValueError');
+        send(witness.transport, Buffer.from('usable'));
+      }),
+    );
+
+    test.each(ending.filter(([title]) => refuses[title] === undefined))(
+      '%s, twice, and everything after it',
+      (title, end) =>
+        opened(async (witness) => {
+          expect(callAll(witness, [[title, end]], refuses)).toEqual([]);
+          const refused =
+            title === 'writeEof' && name === 'stream'
+              ? { write: 'RuntimeError', 'write nothing': 'RuntimeError', writelines: 'RuntimeError' }
+              : {};
+          expect(callAll(witness, [...harmless, ...ending], refuses, refused)).toEqual([]);
+          await witness.lost;
+          expect(witness.errors).toEqual([null]);
+        })(),
+    );
+
+    test(
+      'lost: everything is harmless',
+      opened(async (witness) => {
+        witness.transport.close();
+        if ('abort' in witness.transport) witness.transport.abort();
+        await witness.lost;
+        await iterations(2);
+        const { transport } = witness;
+        const also: Record<string, string> = name === 'TLS' ? { isReading: 'RuntimeError' } : {};
+        expect(callAll(witness, [...harmless, ...ending], refuses, also)).toEqual([]);
+        expect([transport.isClosing(), transport.getProtocol()]).toEqual([true, null]);
+        if (writes) expect(transport.getWriteBufferSize()).toBe(0);
+      }),
+    );
+
+    test(
+      'inside connectionLost',
+      opened(async (witness) => {
+        let surprises: string[] | undefined;
+        const also: Record<string, string> = name === 'TLS' ? { isReading: 'RuntimeError' } : {};
+        witness.onLost = () => (surprises = callAll(witness, [...harmless, ...ending], refuses, also));
+        witness.transport.close();
+        if ('abort' in witness.transport) witness.transport.abort();
+        await witness.lost;
+        expect(surprises).toEqual([]);
+      }),
+    );
+
+    test(
+      'inside connectionMade, ending too',
+      backend.inLoop(async ({ loop }) => {
+        for (const end of [null, ...ending.filter(([title]) => refuses[title] === undefined)]) {
+          const witness = new Witness(loop);
+          let surprises: string[] = [];
+          witness.onMade = () => {
+            surprises = callAll(witness, harmless, refuses);
+            end?.[1](witness.transport as never);
+          };
+          const peer = await kind.open(loop, backend, witness);
+          expect(surprises).toEqual([]);
           witness.transport.close();
           if ('abort' in witness.transport) witness.transport.abort();
           await witness.lost;
           peer.close();
           await iterations(4);
-          expect(witness.errors).toHaveLength(1);
-          expect(world.loop.backend.active).toBe(false);
-          audit.takeRecords(); // of writes to a lost connection
-        });
-
-      test(
-        'open',
-        opened((witness) => expect(callAll(witness, harmless, refuses)).toEqual([])),
-      );
-
-      test(
-        'wrong types are TypeErrors, and change nothing',
-        opened((witness) => {
-          const transport = witness.transport as unknown as Record<
-            string,
-            ((argument: unknown) => unknown) | undefined
-          >;
-          for (const [method, values] of Object.entries(wrong)) {
-            if (refuses[method] !== undefined) continue;
-            for (const value of values) {
-              expect([method, value, outcome(() => transport[method]!(value))]).toEqual([method, value, 'TypeError']);
-            }
-          }
-          if (!writes) return;
-          expect(outcome(() => witness.transport.setWriteBufferLimits({ high: 1, low: 2 }))).toBe('ValueError');
-          send(witness.transport, Buffer.from('usable'));
-        }),
-      );
-
-      test.each(ending.filter(([title]) => refuses[title] === undefined))(
-        '%s, twice, and everything after it',
-        (title, end) =>
-          opened(async (witness) => {
-            expect(callAll(witness, [[title, end]], refuses)).toEqual([]);
-            const refused =
-              title === 'writeEof' && name === 'stream'
-                ? { write: 'RuntimeError', 'write nothing': 'RuntimeError', writelines: 'RuntimeError' }
-                : {};
-            expect(callAll(witness, [...harmless, ...ending], refuses, refused)).toEqual([]);
-            await witness.lost;
-            expect(witness.errors).toEqual([null]);
-          })(),
-      );
-
-      test(
-        'lost: everything is harmless',
-        opened(async (witness) => {
-          witness.transport.close();
-          if ('abort' in witness.transport) witness.transport.abort();
-          await witness.lost;
-          await iterations(2);
-          const { transport } = witness;
-          const also: Record<string, string> = name === 'TLS' ? { isReading: 'RuntimeError' } : {};
-          expect(callAll(witness, [...harmless, ...ending], refuses, also)).toEqual([]);
-          expect([transport.isClosing(), transport.getProtocol()]).toEqual([true, null]);
-          if (writes) expect(transport.getWriteBufferSize()).toBe(0);
-        }),
-      );
-
-      test(
-        'inside connectionLost',
-        opened(async (witness) => {
-          let surprises: string[] | undefined;
-          const also: Record<string, string> = name === 'TLS' ? { isReading: 'RuntimeError' } : {};
-          witness.onLost = () => (surprises = callAll(witness, [...harmless, ...ending], refuses, also));
-          witness.transport.close();
-          if ('abort' in witness.transport) witness.transport.abort();
-          await witness.lost;
-          expect(surprises).toEqual([]);
-        }),
-      );
-
-      test(
-        'inside connectionMade, ending too',
-        backend.inLoop(async ({ loop }) => {
-          for (const end of [null, ...ending.filter(([title]) => refuses[title] === undefined)]) {
-            const witness = new Witness(loop);
-            let surprises: string[] = [];
-            witness.onMade = () => {
-              surprises = callAll(witness, harmless, refuses);
-              end?.[1](witness.transport as never);
-            };
-            const peer = await kind.open(loop, backend, witness);
-            expect(surprises).toEqual([]);
-            witness.transport.close();
-            if ('abort' in witness.transport) witness.transport.abort();
-            await witness.lost;
-            peer.close();
-            await iterations(4);
-            expect(witness.errors).toEqual([null]);
-          }
-          audit.takeRecords();
-        }),
-      );
-
-      test(
-        'the peer is gone',
-        opened(async (witness, peer) => {
-          peer.close();
-          peer.close = () => undefined;
-          // Not noticed yet; then, perhaps.
-          for (let round = 0; round < 5; round++) {
-            const also: Record<string, string> =
-              name === 'TLS' && witness.errors.length > 0 ? { isReading: 'RuntimeError' } : {};
-            expect(callAll(witness, harmless, refuses, also)).toEqual([]);
-            await iterations(1);
-          }
-        }),
-      );
-
-      if (writes) {
-        test(
-          'a slow peer: all is buffered, and closing or not, every call is as always',
-          opened(async (witness) => {
-            stuff(witness.transport);
-            const { transport } = witness;
-            expect(transport.getWriteBufferSize()).toBeGreaterThan(0);
-            expect(callAll(witness, harmless, refuses)).toEqual([]);
-            await iterations(3);
-            transport.close();
-            expect(callAll(witness, harmless, refuses)).toEqual([]);
-            await iterations(3);
-            expect([transport.isClosing(), witness.errors.length]).toEqual([true, 0]);
-          }),
-        );
-
-        test.each(name === 'datagrams' ? [0, 1, 30_000] : [0, 1, 3_000_000])(
-          '%d bytes arrive, then the close',
-          (size) =>
-            opened(async (witness, peer) => {
-              const content = pattern(size);
-              send(witness.transport, content);
-              const got: Buffer[] = [];
-              const arrived = (): boolean => {
-                got.push(peer.take());
-                return got.reduce((sum, { length }) => sum + length, 0) >= size;
-              };
-              await until(arrived);
-              expect(Buffer.concat(got).equals(content)).toBe(true);
-            })(),
-        );
-      }
-
-      test('a loop that was closed under it: it can be asked, and nothing that ends it harms', async () => {
-        let witness!: Witness;
-        let peer!: Peer;
-        const loop = backend.makeLoop();
-        await loop.runUntilComplete(async () => {
-          witness = new Witness(loop);
-          peer = await kind.open(loop, backend, witness);
-        });
-        loop.close();
-        const { transport } = witness;
-        expect(String(transport)).toContain('Transport');
-        expect([transport.isClosing(), witness.errors]).toEqual([false, []]);
-        for (const [title, call] of ending) {
-          if (refuses[title] === undefined)
-            expect(['ok', 'RuntimeError']).toContain(outcome(() => call(transport as never)));
+          expect(witness.errors).toEqual([null]);
         }
-        outcome(() => peer.close());
         audit.takeRecords();
+      }),
+    );
+
+    test(
+      'the peer is gone',
+      opened(async (witness, peer) => {
+        peer.close();
+        peer.close = () => undefined;
+        // Not noticed yet; then, perhaps.
+        for (let round = 0; round < 5; round++) {
+          const also: Record<string, string> =
+            name === 'TLS' && witness.errors.length > 0 ? { isReading: 'RuntimeError' } : {};
+          expect(callAll(witness, harmless, refuses, also)).toEqual([]);
+          await iterations(1);
+        }
+      }),
+    );
+
+    if (writes) {
+      test(
+        'a slow peer: all is buffered, and closing or not, every call is as always',
+        opened(async (witness) => {
+          stuff(witness.transport);
+          const { transport } = witness;
+          expect(transport.getWriteBufferSize()).toBeGreaterThan(0);
+          expect(callAll(witness, harmless, refuses)).toEqual([]);
+          await iterations(3);
+          transport.close();
+          expect(callAll(witness, harmless, refuses)).toEqual([]);
+          await iterations(3);
+          expect([transport.isClosing(), witness.errors.length]).toEqual([true, 0]);
+        }),
+      );
+
+      test.each(name === 'datagrams' ? [0, 1, 30_000] : [0, 1, 3_000_000])('%d bytes arrive, then the close', (size) =>
+        opened(async (witness, peer) => {
+          const content = pattern(size);
+          send(witness.transport, content);
+          const got: Buffer[] = [];
+          const arrived = (): boolean => {
+            got.push(peer.take());
+            return got.reduce((sum, { length }) => sum + length, 0) >= size;
+          };
+          await until(arrived);
+          expect(Buffer.concat(got).equals(content)).toBe(true);
+        })(),
+      );
+    }
+
+    test('a loop that was closed under it: it can be asked, and nothing that ends it harms', async () => {
+      let witness!: Witness;
+      let peer!: Peer;
+      const loop = backend.makeLoop();
+      await loop.runUntilComplete(async () => {
+        witness = new Witness(loop);
+        peer = await kind.open(loop, backend, witness);
       });
-    },
-  );
+      loop.close();
+      const { transport } = witness;
+      expect(String(transport)).toContain('Transport');
+      expect([transport.isClosing(), witness.errors]).toEqual([false, []]);
+      for (const [title, call] of ending) {
+        if (refuses[title] === undefined)
+          expect(['ok', 'RuntimeError']).toContain(outcome(() => call(transport as never)));
+      }
+      outcome(() => peer.close());
+      audit.takeRecords();
+    });
+  });
 });

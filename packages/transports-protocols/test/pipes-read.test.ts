@@ -6,18 +6,11 @@ import { open as openFile } from 'node:fs/promises';
 import { CancelledError, NotImplementedError, RuntimeError, ValueError } from '@tsyncio/core';
 import { addReader } from '@tsyncio/socket';
 import { leakAudit } from '@tsyncio/test-support';
-import { connectReadPipe, connectWritePipe, type ReadTransport } from '@tsyncio/transports-protocols';
+import { connectReadPipe, connectWritePipe, type PipeLike, type ReadTransport } from '@tsyncio/transports-protocols';
 
-import {
-  CountedPipe,
-  Fifo,
-  fillPipe,
-  isOpen,
-  pipe,
-  PipeRecorder,
-  pseudoTerminal,
-} from '@tsyncio/test-support/loops/pipes';
-import { inLoop, iterations, pair, selectors, type World } from '@tsyncio/test-support/loops/world';
+import { Fifo, fillPipe, isOpen, PipeRecorder, pseudoTerminal } from '@tsyncio/test-support/loops/pipes';
+import { eachBackend } from '@tsyncio/test-support/loops/backends';
+import { iterations, type World } from '@tsyncio/test-support/loops/world';
 
 leakAudit();
 
@@ -25,32 +18,29 @@ const { O_RDONLY, O_NONBLOCK } = constants;
 
 async function reading(
   { loop }: World,
-  fd: number,
+  pipe: PipeLike,
   recorder = new PipeRecorder(loop),
 ): Promise<[ReadTransport, PipeRecorder]> {
-  return connectReadPipe(loop, () => recorder, fd);
+  return connectReadPipe(loop, () => recorder, pipe);
 }
 
-describe.each(selectors)('%s', (name, makeLoop) => {
-  const inside = (body: (world: World) => Promise<void>) => inLoop(body, makeLoop);
-
+eachBackend(({ name, inLoop: inside, makeLoop, pair, pipe, kernelTest }) => {
   test(
     'PIPE-01 connectReadPipe makes the pipe non-blocking, calls made first, and has the object as extra info',
     inside(async ({ loop }) => {
       const [r, w] = pipe(false);
-      const object = new CountedPipe(r);
       const recorder = new PipeRecorder(loop);
-      const [transport, protocol] = await connectReadPipe(loop, () => recorder, object);
+      const [transport, protocol] = await connectReadPipe(loop, () => recorder, r);
       expect(protocol).toBe(recorder);
       expect(recorder.transport).toBe(transport);
       expect(recorder.events).toEqual(['made']);
-      expect(transport.getExtraInfo('pipe')).toBe(object);
+      expect(transport.getExtraInfo('pipe')).toBe(r);
       // Behind the selector's back nothing is left to read: a blocking descriptor would hang here.
-      expect(() => readSync(r, Buffer.alloc(1))).toThrow('EAGAIN');
+      expect(() => r.read(Buffer.alloc(1))).toThrow('EAGAIN');
       transport.close();
-      closeSync(w);
+      w.close();
       await recorder.lost;
-      expect(object.closed).toBe(1);
+      expect(r.closings).toBe(1);
     }),
   );
 
@@ -93,20 +83,19 @@ describe.each(selectors)('%s', (name, makeLoop) => {
     inside(async (world) => {
       const { loop } = world;
       const [r, w] = pipe();
-      const object = new CountedPipe(r);
       const recorder = new PipeRecorder(loop);
-      const [transport] = await connectReadPipe(loop, () => recorder, object);
-      writeSync(w, 'last words');
-      closeSync(w);
+      const [transport] = await connectReadPipe(loop, () => recorder, r);
+      w.write(Buffer.from('last words'));
+      w.close();
       await recorder.bytes(10);
       expect(recorder.events).toEqual(['made', 'data 10']);
       recorder.connectionLost = (error) => {
-        expect(object.closed).toBe(0);
+        expect(r.closings).toBe(0);
         PipeRecorder.prototype.connectionLost.call(recorder, error);
       };
       await recorder.lost;
       expect(recorder.events).toEqual(['made', 'data 10', 'eof', 'lost null']);
-      expect(object.closed).toBe(1);
+      expect(r.closings).toBe(1);
       expect(transport.isClosing()).toBe(true);
     }),
   );
@@ -121,7 +110,7 @@ describe.each(selectors)('%s', (name, makeLoop) => {
         throw failure;
       };
       await reading(world, r, recorder);
-      closeSync(w);
+      w.close();
       await recorder.lost;
       expect(recorder.error).toBeNull();
       expect(world.reports.splice(0).map(({ exception }) => exception)).toEqual([failure]);
@@ -135,7 +124,7 @@ describe.each(selectors)('%s', (name, makeLoop) => {
       const [transport, recorder] = await reading(world, r);
       transport.pauseReading();
       transport.pauseReading();
-      writeSync(w, 'abc');
+      w.write(Buffer.from('abc'));
       await iterations(5);
       expect(recorder.events).toEqual(['made']);
       transport.resumeReading();
@@ -145,12 +134,12 @@ describe.each(selectors)('%s', (name, makeLoop) => {
       transport.resumeReading();
       transport.pauseReading();
       transport.resumeReading();
-      writeSync(w, 'x');
+      w.write(Buffer.from('x'));
       await recorder.lost;
       transport.pauseReading();
       transport.resumeReading();
       expect(recorder.events).toEqual(['made', 'data 3', 'lost null']);
-      closeSync(w);
+      w.close();
     }),
   );
 
@@ -158,7 +147,7 @@ describe.each(selectors)('%s', (name, makeLoop) => {
     'PIPE-08 a pause inside made holds',
     inside(async (world) => {
       const [r, w] = pipe();
-      writeSync(w, 'abc');
+      w.write(Buffer.from('abc'));
       const recorder = new PipeRecorder(world.loop);
       const made = jest.fn((transport: ReadTransport) => transport.pauseReading());
       recorder.connectionMade = made as never;
@@ -171,7 +160,7 @@ describe.each(selectors)('%s', (name, makeLoop) => {
       await recorder.bytes(3);
       transport.close();
       await recorder.lost;
-      closeSync(w);
+      w.close();
     }),
   );
 
@@ -180,15 +169,15 @@ describe.each(selectors)('%s', (name, makeLoop) => {
     inside(async (world) => {
       const [r, w] = pipe();
       const [transport, recorder] = await reading(world, r);
-      writeSync(w, 'unread');
-      closeSync(w);
+      w.write(Buffer.from('unread'));
+      w.close();
       transport.close();
       transport.close();
       expect(recorder.events).toEqual(['made']);
-      expect(isOpen(r)).toBe(true);
+      expect(r.isOpen).toBe(true);
       await iterations(1);
       expect(recorder.events).toEqual(['made', 'lost null']);
-      expect(isOpen(r)).toBe(false);
+      expect(r.isOpen).toBe(false);
       transport.close();
       await iterations(3);
       expect(recorder.events).toEqual(['made', 'lost null']);
@@ -215,7 +204,7 @@ describe.each(selectors)('%s', (name, makeLoop) => {
     }),
   );
 
-  test(
+  kernelTest(
     'PIPE-10, PIPE-22 EIO of a pseudo-terminal whose other side was closed is silent, and given to connectionLost',
     inside(async (world) => {
       const [master, slave] = pseudoTerminal();
@@ -243,7 +232,7 @@ describe.each(selectors)('%s', (name, makeLoop) => {
       };
       const [transport] = await reading(world, r, recorder);
       for (const size of [1, 2, 3]) {
-        writeSync(w, 'x');
+        w.write(Buffer.from('x'));
         await recorder.bytes(size);
         await iterations(2);
       }
@@ -251,7 +240,7 @@ describe.each(selectors)('%s', (name, makeLoop) => {
       expect(transport.isClosing()).toBe(false);
       transport.close();
       await recorder.lost;
-      closeSync(w);
+      w.close();
     }),
   );
 
@@ -273,8 +262,8 @@ describe.each(selectors)('%s', (name, makeLoop) => {
       inside(async (world) => {
         const [r, w] = pipe();
         const [, recorder] = await reading(world, r, new Small(world.loop));
-        writeSync(w, 'ten bytes!');
-        closeSync(w);
+        w.write(Buffer.from('ten bytes!'));
+        w.close();
         expect(await recorder.bytes(10)).toBe('ten bytes!');
         await recorder.lost;
         expect(recorder.events.filter((event) => !event.startsWith('buffer'))).toEqual([
@@ -295,18 +284,18 @@ describe.each(selectors)('%s', (name, makeLoop) => {
         const [r, w] = pipe();
         const plain = new PipeRecorder(world.loop);
         const [transport] = await reading(world, r, plain);
-        writeSync(w, 'plain');
+        w.write(Buffer.from('plain'));
         await plain.bytes(5);
         const small = new Small(world.loop);
         transport.setProtocol(small);
-        writeSync(w, 'small');
+        w.write(Buffer.from('small'));
         expect(await small.bytes(5)).toBe('small');
         transport.setProtocol(plain);
-        writeSync(w, '!');
+        w.write(Buffer.from('!'));
         expect(await plain.bytes(6)).toBe('plain!');
         transport.close();
         await plain.lost;
-        closeSync(w);
+        w.close();
       }),
     );
 
@@ -327,7 +316,7 @@ describe.each(selectors)('%s', (name, makeLoop) => {
       inside(async (world) => {
         const [r, w] = pipe();
         const [, recorder] = await reading(world, r, Object.assign(new Small(world.loop), wrong));
-        writeSync(w, 'x');
+        w.write(Buffer.from('x'));
         await recorder.lost;
         const [report, ...more] = world.reports.splice(0);
         expect([(report!.exception as Error).name, report!.protocol === recorder, more.length]).toEqual([
@@ -337,8 +326,8 @@ describe.each(selectors)('%s', (name, makeLoop) => {
         ]);
         expect(recorder.events.filter((event) => !event.startsWith('buffer'))).toEqual(['made', `lost ${name}`]);
         await iterations(1);
-        expect(isOpen(r)).toBe(false);
-        closeSync(w);
+        expect(r.isOpen).toBe(false);
+        w.close();
       })(),
     );
 
@@ -352,10 +341,10 @@ describe.each(selectors)('%s', (name, makeLoop) => {
           return small.memory;
         };
         await reading(world, r, small);
-        writeSync(w, 'x');
+        w.write(Buffer.from('x'));
         await small.lost;
         expect(small.events).toEqual(['made', 'lost null']);
-        closeSync(w);
+        w.close();
       }),
     );
   });
@@ -372,12 +361,12 @@ describe.each(selectors)('%s', (name, makeLoop) => {
       transport.close();
       expect(transport.isReading()).toBe(false);
       await recorder.lost;
-      closeSync(w);
+      w.close();
     }),
   );
 
   test(
-    'PIPE-22 a socket end, and both directions of a pseudo-terminal through two descriptors',
+    'PIPE-22 a socket end',
     inside(async (world) => {
       const [ours, peer] = pair();
       const [fromSocket, socketRecorder] = await connectReadPipe(world.loop, () => new PipeRecorder(world.loop), ours);
@@ -387,7 +376,12 @@ describe.each(selectors)('%s', (name, makeLoop) => {
       await socketRecorder.lost;
       expect(ours.fileno()).toBe(-1);
       peer.close();
+    }),
+  );
 
+  kernelTest(
+    'PIPE-22 both directions of a pseudo-terminal through two descriptors',
+    inside(async (world) => {
       const [master, slave] = pseudoTerminal();
       const again = openSync(`/proc/self/fd/${slave}`, constants.O_RDWR | O_NONBLOCK | constants.O_NOCTTY);
       const [, reader] = await reading(world, slave);
@@ -404,7 +398,7 @@ describe.each(selectors)('%s', (name, makeLoop) => {
     }),
   );
 
-  test(
+  kernelTest(
     'PIPE-23 the null device: not to be watched by epoll (EPERM, reported), always ready for the others',
     inside(async (world) => {
       const [transport, recorder] = await reading(world, openSync('/dev/null', 'r'));
@@ -429,9 +423,9 @@ describe.each(selectors)('%s', (name, makeLoop) => {
       transport.setProtocol(second);
       expect(transport.getProtocol()).toBe(second);
       expect(() => transport.setProtocol(null as never)).toThrow(TypeError);
-      writeSync(w, 'abc');
+      w.write(Buffer.from('abc'));
       await second.bytes(3);
-      closeSync(w);
+      w.close();
       await second.lost;
       expect(first.events).toEqual(['made']);
       expect(second.events).toEqual(['data 3', 'eof', 'lost null']);
@@ -443,10 +437,10 @@ describe.each(selectors)('%s', (name, makeLoop) => {
     const loop = makeLoop();
     const [r, w] = pipe();
     const [transport] = await loop.runUntilComplete(connectReadPipe(loop, () => ({}), r));
-    expect(String(transport)).toBe(`<ReadPipeTransport fd=${r} polling>`);
+    expect(String(transport)).toBe(`<ReadPipeTransport fd=${r.fileno()} polling>`);
     loop.close();
-    expect(String(transport)).toBe(`<ReadPipeTransport fd=${r} open>`);
-    closeSync(w);
+    expect(String(transport)).toBe(`<ReadPipeTransport fd=${r.fileno()} open>`);
+    w.close();
     await expect((async () => connectReadPipe(loop, () => ({}), r))()).rejects.toThrow(RuntimeError);
   });
 
@@ -462,8 +456,8 @@ describe.each(selectors)('%s', (name, makeLoop) => {
       await expect(task).rejects.toThrow(CancelledError);
       await recorder.lost;
       expect(recorder.events).toEqual(['made', 'lost null']);
-      expect(isOpen(r)).toBe(false);
-      closeSync(w);
+      expect(r.isOpen).toBe(false);
+      w.close();
 
       const [r2, w2] = pipe();
       const failing = new PipeRecorder(loop);
@@ -473,11 +467,11 @@ describe.each(selectors)('%s', (name, makeLoop) => {
       };
       const [transport] = await reading(world, r2, failing);
       expect(reports.splice(0).map(({ exception }) => exception)).toEqual([failure]);
-      writeSync(w2, 'abc');
+      w2.write(Buffer.from('abc'));
       await failing.bytes(3);
       transport.close();
       await failing.lost;
-      closeSync(w2);
+      w2.close();
     }),
   );
 
@@ -493,13 +487,13 @@ describe.each(selectors)('%s', (name, makeLoop) => {
       await expect(connectReadPipe(loop, null as never, r)).rejects.toThrow(TypeError);
       await expect(connectReadPipe(loop, () => null as never, r)).rejects.toThrow(TypeError);
       await expect(connectReadPipe(loop, () => ({}), {} as never)).rejects.toThrow(ValueError);
-      await expect(connectReadPipe(loop, () => ({}), { fileno: () => r } as never)).rejects.toThrow(TypeError);
+      await expect(connectReadPipe(loop, () => ({}), { fileno: () => r.fileno() } as never)).rejects.toThrow(TypeError);
       const [transport] = await connectReadPipe(loop, () => ({}), r);
       await expect(connectReadPipe(loop, () => ({}), r)).rejects.toThrow(RuntimeError);
       transport.close();
       await iterations(2);
       await expect(connectReadPipe(loop, () => ({}), r)).rejects.toMatchObject({ name: 'OSError', code: 'EBADF' });
-      closeSync(w);
+      w.close();
     }),
   );
 
@@ -509,17 +503,17 @@ describe.each(selectors)('%s', (name, makeLoop) => {
       const [r, w] = pipe();
       const [transport, recorder] = await reading(world, r);
       expect(() => addReader(world.loop, r, () => undefined)).toThrow(RuntimeError);
-      writeSync(w, 'abc');
+      w.write(Buffer.from('abc'));
       await recorder.bytes(3);
       transport.close();
       await recorder.lost;
-      closeSync(w);
+      w.close();
     }),
   );
 
-  // A proactor has pipes there too.
+  // The others have pipes there too.
   if (name !== 'IoUringProactor')
-    test(
+    kernelTest(
       'PIPE-27 no pipes on Windows',
       inside(async ({ loop }) => {
         const [r, w] = pipe();
@@ -531,12 +525,12 @@ describe.each(selectors)('%s', (name, makeLoop) => {
         } finally {
           Object.defineProperty(process, 'platform', platform);
         }
-        closeSync(r);
-        closeSync(w);
+        r.close();
+        w.close();
       }),
     );
 
-  test(
+  kernelTest(
     'a FileHandle is closed as well',
     inside(async (world) => {
       using fifo = new Fifo();
@@ -552,7 +546,7 @@ describe.each(selectors)('%s', (name, makeLoop) => {
     }),
   );
 
-  test(
+  kernelTest(
     'PIPE-06 many megabytes of a real program through a FIFO, none lost',
     inside(async (world) => {
       using fifo = new Fifo();
@@ -567,14 +561,14 @@ describe.each(selectors)('%s', (name, makeLoop) => {
     }),
   );
 
-  test(
+  kernelTest(
     'PIPE-05 a program that writes nothing, and one that writes a byte',
     inside(async (world) => {
       for (const size of [0, 1]) {
         const [r, w] = pipe(false);
         const [, recorder] = await reading(world, r);
-        const child = spawn('head', ['-c', String(size), '/dev/zero'], { stdio: ['ignore', w, 'ignore'] });
-        closeSync(w);
+        const child = spawn('head', ['-c', String(size), '/dev/zero'], { stdio: ['ignore', w.fileno(), 'ignore'] });
+        w.close();
         const exited = once(child, 'exit');
         await recorder.lost;
         await exited;
@@ -595,7 +589,7 @@ describe.each(selectors)('%s', (name, makeLoop) => {
       expect(fillPipe(w)).toBe(0);
       transport.resumeReading();
       await recorder.bytes(filled);
-      closeSync(w);
+      w.close();
       await recorder.lost;
     }),
   );

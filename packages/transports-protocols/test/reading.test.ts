@@ -8,7 +8,7 @@ import { drain, fill, iterations } from '@tsyncio/test-support/loops/world';
 
 leakAudit();
 
-eachBackend(({ inLoop, kernelTest, pair, tcpPair, reset }) => {
+eachBackend(({ inLoop, inMemory, pair, tcpPair, reset }) => {
   test(
     'TRANSPORT-01 CONN-02 connectionMade, the begin of reading and the waiter come in this order',
     inLoop(async ({ loop }) => {
@@ -30,12 +30,12 @@ eachBackend(({ inLoop, kernelTest, pair, tcpPair, reset }) => {
     }),
   );
 
-  kernelTest(
+  test(
     'TRANSPORT-02 each readiness event is one receive of at most 256 KiB, and other callbacks run in between',
     inLoop(async ({ loop }) => {
       const [ours, peer] = tcpPair();
       const sent = fill(peer);
-      expect(sent).toBeGreaterThan(200_000);
+      expect(sent).toBeGreaterThan(60_000);
       const protocol = new Recorder(loop);
       await open(loop, ours, protocol);
       let turns = 0;
@@ -45,6 +45,7 @@ eachBackend(({ inLoop, kernelTest, pair, tcpPair, reset }) => {
       };
       count();
       await protocol.bytes(sent);
+      if (inMemory) expect(protocol.pieces.length).toBeGreaterThan(1);
       expect(Math.max(...protocol.pieces.map((piece) => piece.length))).toBeLessThanOrEqual(256 * 1024);
       expect(turns).toBeGreaterThanOrEqual(protocol.pieces.length);
       protocol.transport.abort();

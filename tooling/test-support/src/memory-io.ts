@@ -17,6 +17,9 @@ import {
   type DatagramSink,
   fileDescriptor,
   type FileDescriptorLike,
+  type OwnedDescriptor,
+  type PipeIo,
+  type PipeKind,
   type Socket,
   SOCK_STREAM,
   type StreamChannel,
@@ -28,19 +31,23 @@ import {
 import {
   MemoryAcceptor,
   MemoryDatagramChannel,
+  MemoryPipeReader,
+  MemoryPipeWriter,
   MemoryStreamChannel,
   MemoryWatch,
   type Pollable,
 } from './memory/channel.js';
 import { MemoryEnd } from './memory/end.js';
 import { MemoryNetwork } from './memory/network.js';
-import { MemoryDatagramSocket } from './memory/socket.js';
+import { MemoryPipe } from './memory/pipe.js';
+import { MemoryDatagramSocket, MemorySocket } from './memory/socket.js';
 import { isSimulated, memoryError, simulatedAt } from './memory/source.js';
 
 export { MemoryEnd } from './memory/end.js';
 export { Mailbox } from './memory/mailbox.js';
 export { MemoryNetwork } from './memory/network.js';
 export { MemoryDatagramPeer, MemoryListener } from './memory/peers.js';
+export { MemoryPipe, memoryPipe } from './memory/pipe.js';
 export { memoryDatagramPair, MemoryDatagramSocket, memoryPair, MemorySocket } from './memory/socket.js';
 
 /**
@@ -51,9 +58,9 @@ export { memoryDatagramPair, MemoryDatagramSocket, memoryPair, MemorySocket } fr
  * const loop = new TaskLoop({ backend: new MemoryIo() });
  * const [ours, peer] = memoryPair();
  */
-export class MemoryIo implements StreamIo, DatagramIo, AcceptIo, ConnectIo, WatchIo {
+export class MemoryIo implements StreamIo, DatagramIo, AcceptIo, ConnectIo, WatchIo, PipeIo {
   private readonly pollables = new Set<Pollable>();
-  private readonly channels = new Map<Socket, MemoryStreamChannel | MemoryDatagramChannel>();
+  private readonly channels = new Set<MemoryStreamChannel | MemoryDatagramChannel>();
   private readonly watches = new Map<number, MemoryWatch>();
   private ready: ReadySink | null = null;
   private turn: (() => void) | null = null;
@@ -99,18 +106,37 @@ export class MemoryIo implements StreamIo, DatagramIo, AcceptIo, ConnectIo, Watc
     for (const each of [...this.pollables]) each.close();
   }
 
-  // ---- StreamIo, DatagramIo, AcceptIo, ConnectIo ------------------------------------------------------------------------------
+  // ---- StreamIo, PipeIo, DatagramIo, AcceptIo, ConnectIo ------------------------------------------------------------------------------
 
   openStream(socket: Socket, sink: StreamSink, loop: HandleOwner): StreamChannel {
-    this.checkUnused(socket);
+    this.prepare(socket);
     const end = this.network.endOf(socket) ?? MemoryEnd.unconnected();
-    return this.opened(new MemoryStreamChannel(socket, end, sink, loop, this.wake, () => this.gone(socket)));
+    const channel = new MemoryStreamChannel(socket, end, sink, loop, this.wake, () => this.gone(channel));
+    return this.opened(channel);
   }
 
   openDatagram(socket: Socket, sink: DatagramSink, loop: HandleOwner): DatagramChannel {
-    this.checkUnused(socket);
+    this.prepare(socket);
     const mailbox = socket instanceof MemoryDatagramSocket ? socket.mailbox : this.network.mailbox(socket);
-    return this.opened(new MemoryDatagramChannel(socket, mailbox, sink, loop, this.wake, () => this.gone(socket)));
+    const channel = new MemoryDatagramChannel(socket, mailbox, sink, loop, this.wake, () => this.gone(channel));
+    return this.opened(channel);
+  }
+
+  pipeKind(fd: number): PipeKind | null {
+    const simulated = simulatedAt(fd);
+    if (simulated instanceof MemoryPipe) return 'fifo';
+    return simulated instanceof MemorySocket ? 'socket' : null;
+  }
+
+  openPipe(pipe: OwnedDescriptor, end: 'read' | 'write', sink: StreamSink, loop: HandleOwner): StreamChannel {
+    this.checkOpen();
+    const fd = pipe.fileno();
+    this.checkUnused(fd);
+    const source = simulatedAt(fd)?.source;
+    if (!(source instanceof MemoryEnd)) throw memoryError('EBADF', 'fcntl');
+    const Channel = end === 'read' ? MemoryPipeReader : MemoryPipeWriter;
+    const channel: MemoryStreamChannel = new Channel(pipe, source, sink, loop, this.wake, () => this.gone(channel));
+    return this.opened(channel);
   }
 
   startAccepting(
@@ -176,23 +202,28 @@ export class MemoryIo implements StreamIo, DatagramIo, AcceptIo, ConnectIo, Watc
     if (this.closed) throw new RuntimeError('Event loop is closed');
   }
 
-  private checkUnused(socket: Socket): void {
+  /** Checks and prepares a socket that a channel is to take over. */
+  private prepare(socket: Socket): void {
     this.checkOpen();
     socket.setblocking(false); // throws for a closed socket
-    if (this.channels.has(socket)) {
-      throw new RuntimeError(`descriptor ${socket.fileno()} is used by a transport already`);
+    this.checkUnused(socket.fileno());
+  }
+
+  private checkUnused(fd: number): void {
+    for (const channel of this.channels) {
+      if (channel.fd === fd) throw new RuntimeError(`descriptor ${fd} is used by a transport already`);
     }
   }
 
   private opened<C extends MemoryStreamChannel | MemoryDatagramChannel>(channel: C): C {
     this.pollables.add(channel);
-    this.channels.set(channel.socket, channel);
+    this.channels.add(channel);
     return channel;
   }
 
-  private gone(socket: Socket): void {
-    this.pollables.delete(this.channels.get(socket)!);
-    this.channels.delete(socket);
+  private gone(channel: MemoryStreamChannel | MemoryDatagramChannel): void {
+    this.pollables.delete(channel);
+    this.channels.delete(channel);
   }
 
   /** The watch of a descriptor, made if need be. */
@@ -213,7 +244,7 @@ export class MemoryIo implements StreamIo, DatagramIo, AcceptIo, ConnectIo, Watc
   private find(file: FileDescriptorLike): MemoryWatch | undefined {
     for (const watch of this.watches.values()) if (watch.file === file) return watch; // it may be closed
     const fd = fileDescriptor(file);
-    for (const channel of this.channels.values()) {
+    for (const channel of this.channels) {
       if (channel.fd === fd && channel.refuses) throw new RuntimeError(`descriptor ${fd} is used by a transport`);
     }
     return this.watches.get(fd);

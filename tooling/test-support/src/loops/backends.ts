@@ -9,9 +9,11 @@ import {
   MemoryListener,
   MemoryNetwork,
   memoryPair,
+  memoryPipe,
   type MemorySocket,
 } from '../memory-io.js';
 
+import { KernelPipe, pipe, type PipeFile } from './pipes.js';
 import {
   datagramPair,
   dial,
@@ -38,6 +40,8 @@ export interface Backend {
   tcpPair(): [ours: Socket, peer: Socket];
   /** The same for datagrams. */
   datagramPair(): [ours: Socket, peer: Socket];
+  /** A pipe: one end for a transport, the other to be used by hand. Non-blocking, unless asked for otherwise where there is a kernel. */
+  pipe(nonblocking?: boolean): [readEnd: PipeFile, writeEnd: PipeFile];
   /** A listener to be used by hand. */
   listen(host?: string): Socket;
   /** A client to be used by hand: connected before it returns, whether or not anybody has accepted it; non-blocking. */
@@ -60,6 +64,10 @@ function kernelBackend(name: string, makeLoop: MakeLoop): Backend {
     pair,
     tcpPair,
     datagramPair,
+    pipe: (nonblocking) => {
+      const [readEnd, writeEnd] = pipe(nonblocking);
+      return [new KernelPipe(readEnd), new KernelPipe(writeEnd)];
+    },
     listen,
     dial,
     datagramSocket: (family = AF_INET) => new Socket(family, SOCK_DGRAM, 0, { nonblocking: true }),
@@ -86,6 +94,7 @@ export function memoryBackend(): Backend & { readonly network: MemoryNetwork } {
       return [ours, listener.accept()[0]];
     },
     datagramPair: memoryDatagramPair,
+    pipe: memoryPipe,
     listen: (host = '127.0.0.1') => new MemoryListener(network, [host, 0]),
     dial: (address) => network.dial(address),
     datagramSocket: (family) => new MemoryDatagramPeer(network, family),

@@ -59,25 +59,46 @@ export function isOpen(fd: number): boolean {
   }
 }
 
-/** A descriptor as an object that counts its closings. */
-export class CountedPipe {
-  closed = 0;
+/** One end of a pipe: for a transport, or to be used by hand. */
+export interface PipeFile {
+  /** How often `close` was called. */
+  readonly closings: number;
+  readonly isOpen: boolean;
+  fileno(): number;
+  close(): void;
+  /** @returns how many bytes were read, 0 at the end. Throws `EAGAIN`. */
+  read(into: Uint8Array): number;
+  write(data: Uint8Array): number;
+}
+
+/** An end of a real pipe. */
+export class KernelPipe implements PipeFile {
+  closings = 0;
   constructor(private readonly fd: number) {}
+  get isOpen(): boolean {
+    return isOpen(this.fd);
+  }
   fileno(): number {
     return this.fd;
   }
   close(): void {
-    this.closed++;
+    this.closings++;
     closeSync(this.fd);
+  }
+  read(into: Uint8Array): number {
+    return readSync(this.fd, into);
+  }
+  write(data: Uint8Array): number {
+    return writeSync(this.fd, data);
   }
 }
 
 /** Writes until there is no room. @returns How much went in. */
-export function fillPipe(fd: number): number {
+export function fillPipe(pipe: PipeFile): number {
   const piece = Buffer.alloc(4096, 'f');
   for (let total = 0; ;) {
     try {
-      total += writeSync(fd, piece);
+      total += pipe.write(piece);
     } catch {
       return total;
     }
@@ -85,13 +106,13 @@ export function fillPipe(fd: number): number {
 }
 
 /** Reads what there is; null at the end. */
-export function drainPipe(fd: number, limit = Infinity): Buffer | null {
+export function drainPipe(pipe: PipeFile, limit = Infinity): Buffer | null {
   const pieces: Buffer[] = [];
   for (let got = 0; got < limit;) {
     const piece = Buffer.alloc(Math.min(64 * 1024, limit - got));
     let n: number;
     try {
-      n = readSync(fd, piece);
+      n = pipe.read(piece);
     } catch (error) {
       if ((error as { code?: string }).code !== 'EAGAIN') throw error;
       break;

@@ -8,6 +8,7 @@ import {
   type Channel,
   type DatagramChannel,
   type DatagramSink,
+  type OwnedDescriptor,
   SHUT_WR,
   type Socket,
   type StreamChannel,
@@ -20,8 +21,8 @@ import type { Mailbox } from './mailbox.js';
 import type { Listening } from './network.js';
 import { memoryError, type Source } from './source.js';
 
-/** What one receive gets at most. */
-const RECEIVE_MAX = 64 * 1024;
+/** What one receive gets at most: less than can be on its way, so that a test sees several. */
+const RECEIVE_MAX = 48 * 1024;
 
 /** Something that a poll asks whether it is ready. */
 export interface Pollable {
@@ -49,7 +50,7 @@ abstract class MemoryChannel implements Channel, Pollable {
   protected isOpen = true;
 
   constructor(
-    readonly socket: Socket,
+    readonly file: OwnedDescriptor,
     private readonly source: Source,
     private readonly owner: { isClosing(): boolean; onWritable(): unknown },
     loop: HandleOwner,
@@ -61,7 +62,7 @@ abstract class MemoryChannel implements Channel, Pollable {
   }
 
   get fd(): number {
-    return this.isOpen ? this.socket.fileno() : -1;
+    return this.isOpen ? this.file.fileno() : -1;
   }
 
   get waits(): boolean {
@@ -105,7 +106,7 @@ abstract class MemoryChannel implements Channel, Pollable {
     this.handle.cancel();
     this.unobserve();
     this.gone();
-    this.socket.close();
+    this.file.close();
   }
 
   poll(ready: ReadySink): void {
@@ -135,22 +136,27 @@ abstract class MemoryChannel implements Channel, Pollable {
   }
 }
 
+/** The calls that a stream is read and written with, for its errors. */
+const SOCKET_CALLS = { read: 'recv', write: 'send' };
+const PIPE_CALLS = { read: 'read', write: 'write' };
+
 export class MemoryStreamChannel extends MemoryChannel implements StreamChannel {
   readonly unsent = 0;
+  protected readonly calls: Readonly<typeof SOCKET_CALLS> = SOCKET_CALLS;
 
   constructor(
-    socket: Socket,
+    file: OwnedDescriptor,
     private readonly end: MemoryEnd,
-    private readonly sink: StreamSink,
+    protected readonly sink: StreamSink,
     loop: HandleOwner,
     changed: () => void,
     gone: Gone,
   ) {
-    super(socket, end, sink, loop, changed, gone);
+    super(file, end, sink, loop, changed, gone);
   }
 
   write(data: Uint8Array): number {
-    return this.end.transmit(data) ?? 0;
+    return this.end.transmit(data, this.calls.write) ?? 0;
   }
 
   writev(chunks: readonly Uint8Array[]): number {
@@ -180,7 +186,7 @@ export class MemoryStreamChannel extends MemoryChannel implements StreamChannel 
     if (memory === null || !this.isOpen) return undefined;
     let n: number | null;
     try {
-      n = this.end.receive(memory);
+      n = this.end.receive(memory, this.calls.read);
     } catch (error) {
       this.stopReading();
       this.unwatchWritable();
@@ -194,12 +200,24 @@ export class MemoryStreamChannel extends MemoryChannel implements StreamChannel 
   }
 }
 
+export class MemoryPipeReader extends MemoryStreamChannel {
+  protected override readonly calls = PIPE_CALLS;
+}
+
+/** The end that is written: nothing is ever read, the reader going away makes it readable. */
+export class MemoryPipeWriter extends MemoryPipeReader {
+  protected override receive(): unknown {
+    this.stopReading();
+    return this.sink.onEof();
+  }
+}
+
 export class MemoryDatagramChannel extends MemoryChannel implements DatagramChannel {
   /** What the encoded addresses stand for. */
   private readonly encoded = new WeakMap<Uint8Array, AddressLike>();
 
   constructor(
-    socket: Socket,
+    private readonly socket: Socket,
     private readonly mailbox: Mailbox,
     private readonly sink: DatagramSink,
     loop: HandleOwner,

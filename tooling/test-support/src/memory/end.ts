@@ -91,11 +91,11 @@ export class MemoryEnd extends Source {
   }
 
   /** @returns how many bytes were received, 0 at the end of the stream; null for none yet. Throws OSError. */
-  receive(into: Uint8Array): number | null {
+  receive(into: Uint8Array, syscall = 'recv'): number | null {
     const { readFailure, incoming } = this;
     if (readFailure !== null) {
       this.readFailure = null;
-      throw memoryError(readFailure, 'recv');
+      throw memoryError(readFailure, syscall);
     }
     if (incoming.size === 0) return incoming.ended ? 0 : null;
     const taken = incoming.take(into);
@@ -104,13 +104,13 @@ export class MemoryEnd extends Source {
   }
 
   /** @returns how many bytes were taken; null if there is no room. Throws OSError. */
-  transmit(data: Uint8Array): number | null {
+  transmit(data: Uint8Array, syscall = 'send'): number | null {
     const { writeFailure, outgoing } = this;
     if (writeFailure !== null) {
       this.writeFailure = null;
-      throw memoryError(writeFailure, 'send');
+      throw memoryError(writeFailure, syscall);
     }
-    if (outgoing.ended || outgoing.refused) throw memoryError('EPIPE', 'send');
+    if (outgoing.ended || outgoing.refused) throw memoryError('EPIPE', syscall);
     const n = Math.min(data.length, this.atMost, CAPACITY - outgoing.size);
     if (n === 0) return data.length === 0 ? 0 : null;
     outgoing.put(data.subarray(0, n));

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
+import { isOSError } from '@tsyncio/core';
 import { type Address, type AddressLike, AF_INET6, AF_UNIX, type Socket, SOCK_DGRAM } from '@tsyncio/socket';
 import { systemCalls } from '@tsyncio/socket/native';
 
@@ -166,8 +167,17 @@ function nobodyAt(address: Address): Error {
 
 /** A kernel names a socket when it first sends. */
 function nameIt(socket: Socket): void {
-  if (socket.family === AF_UNIX || (socket.getsockname() as readonly unknown[])[1] !== 0) return;
+  if (socket.family === AF_UNIX || isNamed(socket)) return;
   socket.bind([socket.family === AF_INET6 ? '::1' : '127.0.0.1', 0]);
+}
+
+function isNamed(socket: Socket): boolean {
+  try {
+    return (socket.getsockname() as readonly unknown[])[1] !== 0;
+  } catch (error) {
+    if (!socket.closed && isOSError(error) && error.code === 'EINVAL') return false; // Windows, of one that is not bound
+    throw error;
+  }
 }
 
 /** Closing the descriptor of a real socket also ends what it is in this world. */
