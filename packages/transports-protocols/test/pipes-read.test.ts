@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import { open as openFile } from 'node:fs/promises';
 
 import { CancelledError, NotImplementedError, RuntimeError, ValueError } from '@tsyncio/core';
