@@ -138,6 +138,11 @@ export class Task<T = unknown> extends Future<T> implements WaitingTask, StepOwn
     return this.coroutine;
   }
 
+  /** The context variables that its coroutine runs in. asyncio: `Task.get_context`, since 3.12. */
+  getContext(): Context {
+    return this.context;
+  }
+
   /** asyncio: `Task.get_name`. */
   getName(): string {
     if (typeof this.name === 'number') this.name = `Task-${this.name}`;

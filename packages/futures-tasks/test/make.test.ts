@@ -101,6 +101,17 @@ describe('MAKE-04 createTask of what is no coroutine is a TypeError, and the loo
     }),
   );
 
+  test('getContext gives the context that was passed, else a copy of the current one', () =>
+    run(async (loop) => {
+      const context = copyContext();
+      expect(loop.createTask(async () => 1, { context }).getContext()).toBe(context);
+      const request = new ContextVar<string>('request');
+      request.set('outside');
+      const task = loop.createTask(async () => request.set('inside'));
+      await task;
+      expect([task.getContext().get(request), request.get()]).toEqual(['inside', 'outside']);
+    }));
+
   test('a context that is none', () =>
     run(async (loop) => {
       const error = await errorOf(() => loop.createTask(async () => 1, { context: {} as Context }));

@@ -5,6 +5,7 @@ import {
   AI_PASSIVE,
   IPPROTO_IPV6,
   IPV6_V6ONLY,
+  SO_KEEPALIVE,
   SO_REUSEADDR,
   Socket,
   SOL_SOCKET,
@@ -45,6 +46,8 @@ export interface ServerOptions extends ServerTlsOptions {
   readonly reuseAddress?: boolean | null | undefined;
   /** SO_REUSEPORT: several servers share a port. Default false. */
   readonly reusePort?: boolean | null | undefined;
+  /** SO_KEEPALIVE for the listening sockets, and thereby for the connections that come through them. asyncio: since 3.13. Default false. */
+  readonly keepAlive?: boolean | null | undefined;
   /** False: bind only; connections are refused until `startServing` or `serveForever`. Default true. */
   readonly startServing?: boolean | undefined;
   /** A bound stream socket to use in place of host and port. The server owns it from then on. */
@@ -57,6 +60,7 @@ const OPTIONS = [
   'backlog',
   'reuseAddress',
   'reusePort',
+  'keepAlive',
   'startServing',
   'sock',
   ...SERVER_TLS_OPTIONS,
@@ -159,6 +163,7 @@ function bindAll(loop: ServingLoop, infos: readonly AddrInfo[], options: ServerO
       if (options.reuseAddress ?? !onWindows) socket.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1);
       else if (onWindows) socket.setsockopt(SOL_SOCKET, SO_EXCLUSIVEADDRUSE, 1);
       if (options.reusePort ?? false) setReusePort(socket);
+      if (options.keepAlive ?? false) socket.setsockopt(SOL_SOCKET, SO_KEEPALIVE, 1);
       // So that a socket for IPv4 can have the same port.
       if (family === AF_INET6) socket.setsockopt(IPPROTO_IPV6, IPV6_V6ONLY, 1);
       socket.bind(address);

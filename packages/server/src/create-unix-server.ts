@@ -1,4 +1,4 @@
-import { ValueError } from '@tsyncio/core';
+import { repr, ValueError } from '@tsyncio/core';
 import { operation, type CoroutineGenerator, type Operation } from '@tsyncio/futures-tasks';
 import { AF_UNIX, SOCK_STREAM, Socket } from '@tsyncio/socket';
 import {
@@ -11,6 +11,7 @@ import {
   requireUnixSockets,
   SERVER_TLS_OPTIONS,
   serverTls,
+  SocketFile,
   type ProtocolFactory,
   type ServerTlsOptions,
   type UnixPath,
@@ -28,15 +29,20 @@ export interface UnixServerOptions extends ServerTlsOptions {
   readonly startServing?: boolean | undefined;
   /** A bound Unix stream socket to use in place of a path. The server owns it from then on. */
   readonly sock?: Socket | null | undefined;
+  /**
+   * Removes the socket file when the server closes, if it is still the one that was made. asyncio: `cleanup_socket`, since 3.13, where it is on by
+   * default. Default false. Not with `sock`.
+   */
+  readonly cleanupSocket?: boolean | undefined;
 }
 
-const OPTIONS = ['backlog', 'startServing', 'sock', ...SERVER_TLS_OPTIONS];
+const OPTIONS = ['backlog', 'startServing', 'sock', 'cleanupSocket', ...SERVER_TLS_OPTIONS];
 
 /**
  * Starts a server on a Unix-domain socket. asyncio: `loop.create_unix_server`.
  *
  * A socket file that is at the path already is removed, whether a server uses it or not; anything else there is `EADDRINUSE`. The file stays
- * when the server closes.
+ * when the server closes, unless `cleanupSocket` is on.
  *
  * @param path - A path, or an abstract name (Linux) that begins with NUL; null with `sock`.
  * @returns The server; by default it accepts connections.
@@ -65,28 +71,34 @@ function* serving(
   requireUnixSockets('createUnixServer');
   checkFactory('createUnixServer', factory);
   checkOptions('createUnixServer', OPTIONS, options);
-  const { backlog = DEFAULT_BACKLOG, startServing = true, sock = null } = options;
+  const { backlog = DEFAULT_BACKLOG, startServing = true, sock = null, cleanupSocket = false } = options;
   checkBacklog('createUnixServer', backlog);
+  if (typeof cleanupSocket !== 'boolean') {
+    throw new TypeError(`createUnixServer: cleanupSocket must be true or false, got ${repr(cleanupSocket)}`);
+  }
   const tls = serverTls('createUnixServer', options);
   let socket: Socket;
+  let file: SocketFile | null = null;
   if (path === null) {
     checkUnixSocket('createUnixServer', sock);
+    if (cleanupSocket)
+      throw new ValueError('cleanupSocket needs a path: the file of a given sock is not ours to remove');
     sock.setblocking(false);
     socket = sock;
   } else {
     if (sock !== null) throw new ValueError('path and sock can not be specified at the same time');
     checkUnixPath('createUnixServer', path);
-    socket = bound(path);
+    [socket, file] = bound(path, cleanupSocket);
   }
-  return yield* serve(loop, new Server(loop, [socket], factory, backlog, tls), startServing, sock === null);
+  return yield* serve(loop, new Server(loop, [socket], factory, backlog, tls, file), startServing, sock === null);
 }
 
-function bound(path: UnixPath): Socket {
+function bound(path: UnixPath, cleanupSocket: boolean): [Socket, SocketFile | null] {
   const socket = new Socket(AF_UNIX, SOCK_STREAM, 0, { nonblocking: true });
   try {
     removeStaleSocket(path);
     socket.bind(path);
-    return socket;
+    return [socket, cleanupSocket ? SocketFile.at(path) : null];
   } catch (error) {
     discardSocket(socket);
     throw error;

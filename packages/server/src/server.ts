@@ -47,6 +47,8 @@ export class Server extends AbstractServer implements TransportOwner {
     private readonly protocolFactory: ProtocolFactory,
     backlog: number,
     private readonly tls: TlsPlan | null = null,
+    /** What is removed when it closes. */
+    private readonly file: { remove(): void } | null = null,
   ) {
     super();
     this.listeners = sockets.map((socket) => new Listener(socket, loop, backlog, this.onAccept));
@@ -139,6 +141,7 @@ export class Server extends AbstractServer implements TransportOwner {
     if (listeners === null) return;
     this.listeners = null;
     this.serving = false;
+    this.file?.remove();
     for (const listener of listeners) {
       listener.stop();
       if (closeSockets) discardSocket(listener.socket);

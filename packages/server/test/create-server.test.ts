@@ -8,6 +8,7 @@ import {
   AF_UNIX,
   IPPROTO_TCP,
   SO_ACCEPTCONN,
+  SO_KEEPALIVE,
   SO_REUSEADDR,
   SO_REUSEPORT,
   SOCK_DGRAM,
@@ -130,6 +131,19 @@ eachBackend(({ inLoop, makeLoop, dial }) => {
       expect(empty.isServing()).toBe(true);
       empty.close();
       expect(empty.isServing()).toBe(false);
+    }),
+  );
+
+  test(
+    'keepAlive: SO_KEEPALIVE for the listening sockets, from which connections inherit it; off by default',
+    inLoop(async ({ loop }) => {
+      const states = [];
+      for (const keepAlive of [undefined, false, true]) {
+        const server = await createServer(loop, factory, '127.0.0.1', 0, { keepAlive });
+        states.push(server.sockets[0]!.getsockopt(SOL_SOCKET, SO_KEEPALIVE));
+        server.close();
+      }
+      expect(states).toEqual([0, 0, 1]);
     }),
   );
 

@@ -282,6 +282,33 @@ eachBackend(({ inLoop, pair, dial }) => {
     );
 
     test(
+      'cleanupSocket: the file goes when the server closes, but not one that has taken its place',
+      inFolder(async ({ loop, path }) => {
+        const server = await createUnixServer(loop, factory, path('s'), { cleanupSocket: true });
+        const client = await greet(loop, path('s'));
+        server.close();
+        expect(existsSync(path('s'))).toBe(false);
+        await over(server, client);
+        const first = await createUnixServer(loop, factory, Buffer.from(path('s')), { cleanupSocket: true });
+        const second = await createUnixServer(loop, factory, pathToFileURL(path('s')), { cleanupSocket: true });
+        first.close();
+        expect(existsSync(path('s'))).toBe(true);
+        rmSync(path('s'));
+        second.close(); // nothing to remove, and nothing is said
+        const abstract = await createUnixServer(loop, factory, `\0${path('s')}`, { cleanupSocket: true });
+        abstract.close();
+        for (const options of [{ cleanupSocket: true, sock: new Socket(AF_UNIX) }, { cleanupSocket: 1 as never }]) {
+          const error = await failure(
+            createUnixServer(loop, factory, options.sock === undefined ? path('t') : null, options),
+          );
+          expect(error.message).toContain('cleanupSocket');
+          options.sock?.close();
+        }
+        expect(existsSync(path('t'))).toBe(false);
+      }),
+    );
+
+    test(
       'UNIX-16 serveForever ends with its task, and closes the server',
       inFolder(async ({ loop, path }) => {
         const server = await createUnixServer(loop, factory, path('s'), { startServing: false });

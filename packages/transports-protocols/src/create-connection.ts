@@ -32,6 +32,11 @@ export interface ConnectionOptions extends ClientTlsOptions {
   readonly happyEyeballsDelay?: number | null | undefined;
   /** How many addresses of the first family come first when families alternate. Default 1 with `happyEyeballsDelay`; else 0: no mixing. */
   readonly interleave?: number | null | undefined;
+  /**
+   * Where no connection comes about, fails with an AggregateError whose `errors` are those of all attempts. asyncio: `all_errors`, since 3.12.
+   * Default false: one OSError.
+   */
+  readonly allErrors?: boolean | undefined;
 }
 
 const OPTIONS = [
@@ -42,6 +47,7 @@ const OPTIONS = [
   'localAddr',
   'happyEyeballsDelay',
   'interleave',
+  'allErrors',
   ...CLIENT_TLS_OPTIONS,
 ];
 
@@ -56,7 +62,7 @@ type ConnectingLoop = TaskLoop<StreamIo & ConnectIo>;
  * @param port - A number from 0 to 65535, or the name of a service.
  * @returns The transport and the protocol that the factory made.
  * @throws Through the operation: OSError with `code`, `syscall`, `address` and `port` if no connection comes about
- *   (`connect ECONNREFUSED 127.0.0.1:80`), one whose text has those of all attempts if they differ; GaiError for a name that cannot be looked
+ *   (`connect ECONNREFUSED 127.0.0.1:80`), one whose text has those of all attempts if they differ (see `allErrors`); GaiError for a name that cannot be looked
  *   up; ValueError without host, port and `sock`, or with both, and for a `sock` that is no stream
  *   socket; TypeError for wrong types and unknown options; what the factory throws; CancelledError.
  *   A socket made here is closed then, one that was given is not.
@@ -115,7 +121,7 @@ function* connect(
   port: number | string | null,
   options: ConnectionOptions,
 ): CoroutineGenerator<Socket> {
-  const { localAddr = null, happyEyeballsDelay: delay = null } = options;
+  const { localAddr = null, happyEyeballsDelay: delay = null, allErrors = false } = options;
   checkDelay(delay);
   const count = options.interleave ?? (delay === null ? 0 : 1);
   checkInterleave(count);
@@ -136,13 +142,13 @@ function* connect(
         if (!isOSError(error)) throw error;
       }
     }
-    throw combined(failures.flat());
+    throw failure(failures.flat(), allErrors);
   }
   const attempts = infos.map((info) => () => attempt(info));
   const { winner, errors } = yield* staggeredRace(loop, attempts, delay);
   if (winner !== null) return winner.value;
   const all = failures.flat();
-  throw all.length === 0 ? errors[0] : combined(all);
+  throw all.length === 0 ? errors[0] : failure(all, allErrors);
 }
 
 /**
@@ -186,8 +192,9 @@ function bindToOne(socket: Socket, locals: readonly AddrInfo[], failures: OSErro
   throw last ?? new OSError(`no local address of family ${socket.family}, which that of the peer has`);
 }
 
-/** The one error, or one for all if they say the same; otherwise one that tells them all. */
-function combined(errors: readonly OSError[]): OSError {
+/** The one error, or one for all if they say the same; otherwise one that tells them all. With `allErrors` all of them. */
+function failure(errors: readonly OSError[], allErrors: boolean): OSError | AggregateError {
+  if (allErrors) return new AggregateError(errors, 'createConnection: no connection came about');
   const first = errors[0]!;
   if (errors.every((error) => error.message === first.message)) return first;
   return new OSError(`Multiple exceptions: ${errors.map((error) => error.message).join(', ')}`);

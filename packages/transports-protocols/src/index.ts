@@ -53,5 +53,5 @@ export {
   type ExtraInfo,
   type WriteBufferLimits,
 } from './transport.js';
-export { checkUnixPath, removeStaleSocket, type UnixPath } from './unix-path.js';
+export { checkUnixPath, removeStaleSocket, SocketFile, type UnixPath } from './unix-path.js';
 export { type WritePipeProtocol, WritePipeTransport } from './write-pipe-transport.js';

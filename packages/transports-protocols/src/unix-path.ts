@@ -19,12 +19,46 @@ export function checkUnixPath(method: string, path: unknown): asserts path is Un
  * abstract name. What cannot be looked at or removed is logged; binding will tell. Internal.
  */
 export function removeStaleSocket(path: UnixPath): void {
-  const name = path instanceof Uint8Array ? Buffer.from(path) : path;
-  if (!(name instanceof URL) && (name[0] === 0 || name[0] === '\0')) return;
+  const name = fileName(path);
+  if (name === null) return;
   try {
     if (statSync(name).isSocket()) unlinkSync(name);
   } catch (error) {
     if ((error as { code?: unknown }).code === 'ENOENT') return;
     logger.error(`Unable to check or remove stale UNIX socket ${repr(String(name))}`, error);
   }
+}
+
+/** The file that a socket has just been bound to. Internal. */
+export class SocketFile {
+  private constructor(
+    private readonly name: Buffer | string | URL,
+    private readonly device: number,
+    private readonly inode: number,
+  ) {}
+
+  /** @returns Null for an abstract name. @throws Error of `stat`. */
+  static at(path: UnixPath): SocketFile | null {
+    const name = fileName(path);
+    if (name === null) return null;
+    const { dev, ino } = statSync(name);
+    return new SocketFile(name, dev, ino);
+  }
+
+  /** Removes it, if it is still the same file: another server may have taken the path. What goes wrong is logged. */
+  remove(): void {
+    try {
+      const { dev, ino } = statSync(this.name);
+      if (dev === this.device && ino === this.inode) unlinkSync(this.name);
+    } catch (error) {
+      if ((error as { code?: unknown }).code === 'ENOENT') return;
+      logger.error(`Unable to clean up listening UNIX socket ${repr(String(this.name))}`, error);
+    }
+  }
+}
+
+/** What the file system knows the path by; null for an abstract name. */
+function fileName(path: UnixPath): Buffer | string | URL | null {
+  const name = path instanceof Uint8Array ? Buffer.from(path) : path;
+  return !(name instanceof URL) && (name[0] === 0 || name[0] === '\0') ? null : name;
 }

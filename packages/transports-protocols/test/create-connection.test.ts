@@ -16,6 +16,7 @@ import { E, systemCalls } from '@tsyncio/socket/native';
 import { badCall, leakAudit, recordExceptions } from '@tsyncio/test-support';
 import { createConnection, Protocol, type Transport } from '@tsyncio/transports-protocols';
 
+import { failure } from '@tsyncio/test-support/loops/failure';
 import { Recorder } from '@tsyncio/test-support/loops/recorder';
 import { eachBackend } from '@tsyncio/test-support/loops/backends';
 import { drain, iterations, listen } from '@tsyncio/test-support/loops/world';
@@ -114,6 +115,15 @@ eachBackend(({ inLoop, makeLoop, pair, listen: listenAt, kernelTest }) => {
         name: 'OSError',
         message: `Multiple exceptions: connect ECONNREFUSED ::1:${port}, connect ECONNREFUSED 127.0.0.1:${port}`,
       });
+      for (const happyEyeballsDelay of [null, 0.25]) {
+        const all = await failure(createConnection(loop, factory, null, port, { allErrors: true, happyEyeballsDelay }));
+        expect(all).toBeInstanceOf(AggregateError);
+        const { errors } = all as unknown as AggregateError;
+        expect(errors.map(({ code, address }) => [code, address])).toEqual([
+          ['ECONNREFUSED', '::1'],
+          ['ECONNREFUSED', '127.0.0.1'],
+        ]);
+      }
       await expect(createConnection(loop, factory, null, port, { family: AF_INET })).rejects.toMatchObject({ port });
       await iterations(2);
     }),
