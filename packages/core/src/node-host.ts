@@ -1,7 +1,7 @@
 import { clearTimeout, setImmediate, setInterval, setTimeout } from 'node:timers';
 import { isMainThread } from 'node:worker_threads';
 import { nodeClock } from './clock.js';
-import { RuntimeError } from './errors.js';
+import { NotImplementedError, RuntimeError } from './errors.js';
 import type { Host } from './host.js';
 
 // All taken at load: a user's fake timers must never stop a loop. An import alone is not enough: it is looked up at each use, and
@@ -87,6 +87,9 @@ export class NodeHost implements Host {
   }
 
   onSignal(name: string, callback: () => void): () => void {
+    if (process.platform === 'win32') {
+      throw new NotImplementedError("loops have no signal handlers on Windows: use Node's process.on()");
+    }
     if (!isMainThread) throw new RuntimeError('signals can be handled in the main thread only');
     const listener = (): void => callback();
     process.on(name, listener);

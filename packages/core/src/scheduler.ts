@@ -293,7 +293,7 @@ export class Scheduler<B extends IoBackend = NoIo> implements HandleOwner {
    *   a copy of their own that all its calls share.
    * @throws TypeError if `callback` is no function or a generator function, or `sig` neither name nor number. ValueError for what is no
    *   signal of this system, and for SIGKILL and SIGSTOP. RuntimeError if the loop is closed, in a worker thread, and if the system
-   *   refuses. NotImplementedError if the loop's host has no signals.
+   *   refuses. NotImplementedError if the loop's host has no signals, and on Windows, where asyncio's loops have no handlers either.
    *
    * @example
    * for (const name of ['SIGINT', 'SIGTERM']) loop.addSignalHandler(name, () => server.close());

@@ -26,7 +26,14 @@ export function runProgram(program: string, options: ChildOptions): Promise<Chil
   const { cwd, type = 'module', nodeOptions = [], env = {}, timeout = 20, execPath = process.execPath } = options;
   const child = spawn(execPath, [...nodeOptions, `--input-type=${type}`, '--eval', program], {
     cwd,
-    env: { ...process.env, NODE_OPTIONS: '', TSYNCIO_DEBUG: '', PYTHONASYNCIODEBUG: '', ...env },
+    // Under Wine the options make Node work at all.
+    env: {
+      ...process.env,
+      ...(process.platform === 'win32' ? {} : { NODE_OPTIONS: '' }),
+      TSYNCIO_DEBUG: '',
+      PYTHONASYNCIODEBUG: '',
+      ...env,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: timeout * 1000,
     killSignal: 'SIGKILL',

@@ -36,7 +36,9 @@ export function compilePackages(...names: readonly string[]): CompiledPackages {
     cpSync(compiled(name), path.join(folder, 'node_modules/@tsyncio', name), { recursive: true });
     for (const dependency of foreignDependencies(name)) {
       const installed = path.join(root, 'packages', name, 'node_modules', dependency);
-      symlinkSync(installed, path.join(folder, 'node_modules', dependency));
+      const target = path.join(folder, 'node_modules', dependency);
+      if (process.platform === 'win32') cpSync(installed, target, { recursive: true, dereference: true });
+      else symlinkSync(installed, target);
     }
   }
   return { folder, remove: () => rmSync(folder, { recursive: true, force: true }) };

@@ -8,8 +8,8 @@ import type { Address } from '../address.js';
 const errnoTable: Readonly<Record<string, number>> = constants.errno;
 
 /**
- * Positive error numbers of this platform by name, from Node: `E.EAGAIN`. On Windows those that Node's errors have, which are libuv's: the
- * C library's numbers, in `os.constants`, mean nothing to anybody.
+ * Positive error numbers of this platform by name, from Node: `E.EAGAIN`. On Windows those that Node's errors have, which are libuv's; of what
+ * libuv has no name for (`EINPROGRESS`), those of the C library.
  */
 export const E = process.platform === 'win32' ? libuvNumbers() : constants.errno;
 
@@ -53,5 +53,5 @@ export function closedFileError(syscall: string): OSError {
 
 function libuvNumbers(): typeof constants.errno {
   const numbers = Object.fromEntries([...getSystemErrorMap()].map(([number, [name]]) => [name, -number]));
-  return numbers as unknown as typeof constants.errno;
+  return { ...constants.errno, ...numbers };
 }
