@@ -317,6 +317,45 @@ test(
   }),
 );
 
+/** Connects twice, the second time with the session of the first. @returns Whether each was a resumed one. */
+async function twice(loop: TaskLoop<never>, port: number): Promise<boolean[]> {
+  const reused: boolean[] = [];
+  let session: Buffer | undefined;
+  for (let i = 0; i < 2; i++) {
+    const client = new Client(loop, 'hello');
+    await connectTo(loop, port, client, { ssl: { ...clientSsl, session } });
+    await until(() => client.text === 'hello');
+    const info = client.transport.getExtraInfo('sslObject')!;
+    reused.push(info.sessionReused);
+    client.transport.close();
+    await client.ended;
+    session = info.session ?? undefined; // also after the end
+  }
+  return reused;
+}
+
+test(
+  'a session that we resume: of a server of ours, and of one of Node',
+  inLoop(async ({ loop }) => {
+    const server = await createServer(loop, () => new Echo(), '127.0.0.1', 0, { ssl: serverSsl });
+    expect(await twice(loop as never, addressOf(server)[1])).toEqual([false, true]);
+    server.close();
+    await server.waitClosed();
+
+    for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
+      const theirs = tls.createServer({ ...serverSsl, maxVersion: version }, (connection) => {
+        connection.pipe(connection);
+      });
+      theirs.listen(0, '127.0.0.1');
+      await once(theirs, 'listening');
+      expect(await twice(loop as never, (theirs.address() as { port: number }).port)).toEqual([false, true]);
+      theirs.close();
+      await once(theirs, 'close');
+    }
+    await quiet();
+  }),
+);
+
 test(
   'a secure context that Node uses as well',
   inLoop(async ({ loop }) => {

@@ -6,7 +6,7 @@ import { leakAudit } from '@tsyncio/test-support';
 import { liveCount } from '@tsyncio/socket/native';
 
 import { ca, contextOf, identity, pem } from '@tsyncio/test-support/loops/certificates';
-import type { TlsOptions } from '../src/tls/options.js';
+import { serverSettings, type TlsOptions } from '../src/tls/options.js';
 import { connected, converse, eachEngine, End, ends, free, turns } from './support/memory-tls.js';
 
 leakAudit();
@@ -222,6 +222,22 @@ eachEngine((engine) => {
       }
     });
 
+    test('a session that another server gave, or nonsense, leads to a full handshake', async () => {
+      const [other, otherServer] = await connected(limits, limits);
+      const { session } = other.session.info;
+      expect(session === null).toBe(engine === 'node');
+      free(other, otherServer);
+      for (const useless of [
+        ...(session === null ? [] : [session, session.subarray(0, 50)]),
+        Buffer.from('nonsense'),
+        Buffer.alloc(0),
+      ]) {
+        const [client, server] = await connected(limits, { ...limits, session: useless });
+        expect([client.events, client.session.info.sessionReused]).toEqual([['secure'], false]);
+        free(client, server);
+      }
+    });
+
     test('every way to split the handshake into two, and into single bytes', async () => {
       const whole = await connected(limits, limits);
       free(...whole);
@@ -344,6 +360,68 @@ eachEngine((engine) => {
       free(client, server);
     }
   });
+});
+
+describe.each(['TLSv1.2', 'TLSv1.3'] as const)('%s', (version) => {
+  const limits = { minVersion: version, maxVersion: version };
+
+  test('a session is resumed: nothing is proven again, and it is still checked', async () => {
+    const context = createSecureContext({ ...identity('server'), ...limits });
+    const settings = serverSettings('test', { secureContext: context });
+    const dial = async (client: TlsOptions = {}, hostname = 'localhost'): Promise<[client: End, server: End]> => {
+      const pair: [End, End] = [new End({ ca, ...limits, ...client }, hostname), new End(settings, null)];
+      await converse(...pair);
+      return pair;
+    };
+    const [first, firstServer] = await dial();
+    expect(firstServer.session.info.session).toBeNull();
+    const session = first.session.info.session!;
+    expect(session.length).toBeGreaterThan(100);
+    free(first, firstServer);
+    expect(first.session.info.session).toEqual(session);
+
+    const [second, secondServer] = await dial({ session });
+    expect([second.events, secondServer.events]).toEqual([['secure'], ['secure']]);
+    expect([second.session.info.sessionReused, secondServer.session.info.sessionReused]).toEqual([true, true]);
+    expect(second.session.info.peerCertificates).toHaveLength(1);
+    second.session.write(Buffer.from('question'));
+    await converse(second, secondServer);
+    expect(secondServer.received).toBe('question');
+    free(second, secondServer);
+
+    const checks: string[] = [];
+    const check = (name: string): Error | undefined => (checks.push(name), new Error('not this one'));
+    const [refused, refusedServer] = await dial({ session, checkServerIdentity: check });
+    expect([refused.isSecure, checks]).toEqual([false, ['localhost']]);
+    free(refused, refusedServer);
+  });
+
+  test('a session of a server that nobody vouched for is not trusted when it is resumed', async () => {
+    const context = createSecureContext({ ...identity('unknown'), ...limits });
+    const settings = serverSettings('test', { secureContext: context });
+    const dial = async (client: TlsOptions): Promise<[client: End, server: End]> => {
+      const pair: [End, End] = [new End({ ca, ...limits, ...client }, 'localhost'), new End(settings, null)];
+      await converse(...pair);
+      return pair;
+    };
+    const [careless, server] = await dial({ rejectUnauthorized: false });
+    const session = careless.session.info.session!;
+    free(careless, server);
+    const [again, sameServer] = await dial({ session, rejectUnauthorized: false });
+    expect(again.session.info.sessionReused).toBe(true);
+    expect(again.session.info.authorizationError!.code).toMatch(/^UNABLE_TO_/);
+    free(again, sameServer);
+    const [careful, lastServer] = await dial({ session });
+    expect(careful.isSecure).toBe(false);
+    expect(careful.error!.code).toMatch(/^UNABLE_TO_/);
+    free(careful, lastServer);
+  });
+});
+
+test('a session has to be bytes', () => {
+  for (const session of ['text', 5, {}, []]) {
+    expect(() => new End({ ca, session } as never, 'localhost')).toThrow(TypeError);
+  }
 });
 
 test('a peer without any certificate is nobody: anonymous ciphers do not pass', async () => {

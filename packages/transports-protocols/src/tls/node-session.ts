@@ -167,6 +167,8 @@ function readInfo(socket: TLSSocket, settings: TlsSettings, verifyError: OSError
     serverName: typeof servername === 'string' && servername !== '' ? servername : null,
     sessionReused: socket.isSessionReused(),
     authorizationError: chain.length === 0 ? null : verifyError,
+    // Of a resumed session Node neither tells nor checks whose certificate it was.
+    session: null,
     get peerCertificates() {
       return chain.map((bytes) => parseCertificate(bytes));
     },

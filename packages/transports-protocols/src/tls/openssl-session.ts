@@ -47,6 +47,8 @@ export class OpensslSession implements TlsSession {
   /** The server still has to prove who it is. */
   private identityOpen: boolean;
   private finalInfo: TlsInfo | null = null;
+  /** What could be resumed when the SSL was freed. */
+  private finalSession: Buffer | null = null;
 
   /**
    * @param hostname - Clients: whom to ask for, and whose certificate it has to be; '' to ask for nothing and check no name.
@@ -65,6 +67,7 @@ export class OpensslSession implements TlsSession {
       else ssl.beClient(sniName(hostname));
       ssl.setVerify(settings.verify);
       if (settings.protocols !== null) ssl.setProtocols(settings.protocols);
+      if (settings.session !== null) ssl.offerSession(settings.session);
     } catch (error) {
       ssl.free();
       throw error;
@@ -78,7 +81,7 @@ export class OpensslSession implements TlsSession {
   }
 
   get info(): TlsInfo {
-    return (this.finalInfo ??= readInfo(this.ssl));
+    return (this.finalInfo ??= readInfo(this.ssl, () => this.resumable()));
   }
 
   begin(): void {
@@ -172,7 +175,10 @@ export class OpensslSession implements TlsSession {
 
   free(): void {
     if (this.state === State.freed) return;
-    if (this.finalInfo === null && this.state >= State.secure && this.ssl.usable) this.finalInfo = readInfo(this.ssl);
+    if (this.state >= State.secure && this.ssl.usable) {
+      void this.info;
+      this.finalSession = this.resumable();
+    }
     this.state = State.freed;
     this.ssl.free();
   }
@@ -209,6 +215,11 @@ export class OpensslSession implements TlsSession {
       }
     }
     return this.checkIdentity();
+  }
+
+  private resumable(): Buffer | null {
+    if (this.settings.isServer) return null;
+    return this.state !== State.freed && this.ssl.usable ? this.ssl.session() : this.finalSession;
   }
 
   private checkIdentity(): OSError | null {
@@ -262,7 +273,7 @@ function join(first: Buffer | null, second: Buffer): Buffer {
 }
 
 /** Read at once, but for what is expensive: the SSL will be gone when somebody asks. */
-function readInfo(ssl: Ssl): TlsInfo {
+function readInfo(ssl: Ssl, resumable: () => Buffer | null): TlsInfo {
   const certificates = ssl.peerCertificates();
   return {
     engine: 'openssl',
@@ -273,6 +284,9 @@ function readInfo(ssl: Ssl): TlsInfo {
     serverName: ssl.serverName(),
     sessionReused: ssl.sessionReused(),
     authorizationError: certificates.length === 0 ? null : ssl.verifyError(),
+    get session() {
+      return resumable();
+    },
     get peerCertificates() {
       return certificates.map((bytes) => parseCertificate(bytes));
     },

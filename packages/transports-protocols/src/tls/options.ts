@@ -35,6 +35,12 @@ export interface TlsOptions extends SecureContextOptions {
   readonly SNICallback?: SniCallback | undefined;
   /** Clients: see {@link CheckServerIdentity}. */
   readonly checkServerIdentity?: CheckServerIdentity | undefined;
+  /**
+   * Clients: a session of an earlier connection to the same server, from `session` of its `sslObject`, to be resumed, which saves a round
+   * trip or the proof of the certificate. Who the server is was found out then, and is compared with `serverHostname` again. `sessionReused`
+   * tells whether it was resumed; what cannot be leads to a full handshake, as everything does with the engine `'node'`.
+   */
+  readonly session?: Uint8Array | undefined;
 }
 
 /** What `ssl` may be: a secure context, options, or (clients only) true for the defaults. */
@@ -52,6 +58,8 @@ export interface TlsSettings {
   readonly protocols: readonly string[] | null;
   readonly sniCallback: SniCallback | null;
   readonly checkServerIdentity: CheckServerIdentity | null;
+  /** Clients: what is to be resumed. */
+  readonly session: Uint8Array | null;
   /** A server resumes only sessions of the very same settings: what was checked then is what would be checked now. */
   readonly sessions: Uint8Array;
 }
@@ -63,6 +71,7 @@ const OWN = [
   'ALPNProtocols',
   'SNICallback',
   'checkServerIdentity',
+  'session',
 ] as const;
 
 /** Counts settings. */
@@ -103,11 +112,14 @@ function settings(method: string, options: TlsOptions, given: Ssl, isServer: boo
   for (const [name, value] of Object.entries({ requestCert, rejectUnauthorized })) {
     if (typeof value !== 'boolean') throw new TypeError(`${method}: ${name} must be a boolean, got ${repr(value)}`);
   }
-  const { ALPNProtocols, SNICallback = null, checkServerIdentity = null } = options;
+  const { ALPNProtocols, SNICallback = null, checkServerIdentity = null, session = null } = options;
   for (const [name, value] of Object.entries({ SNICallback, checkServerIdentity })) {
     if (value !== null && typeof value !== 'function') {
       throw new TypeError(`${method}: ${name} must be a function, got ${repr(value)}`);
     }
+  }
+  if (session !== null && !(session instanceof Uint8Array)) {
+    throw new TypeError(`${method}: session must be bytes, got ${repr(session)}`);
   }
   const asks = isServer ? requestCert : true;
   const verify = rejectUnauthorized && asks ? 'require' : isServer && requestCert ? 'ask' : 'none';
@@ -120,6 +132,7 @@ function settings(method: string, options: TlsOptions, given: Ssl, isServer: boo
     protocols: ALPNProtocols === undefined ? null : checkProtocolList(method, ALPNProtocols),
     sniCallback: isServer ? SNICallback : null,
     checkServerIdentity: isServer ? null : checkServerIdentity,
+    session: isServer ? null : session,
     sessions: Buffer.from(`tsyncio ${verify} ${++made}`),
   };
 }

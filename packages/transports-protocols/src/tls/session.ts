@@ -57,6 +57,12 @@ export interface TlsInfo {
   readonly serverName: string | null;
   /** Whether the keys come from an earlier session. */
   readonly sessionReused: boolean;
+  /**
+   * Clients: what `session` of {@link TlsOptions} takes, the newest that the server has given; null if there is none, as before a server of
+   * TLS 1.3 has sent its tickets, soon after the handshake, and always with the engine `'node'`. Often null on a resumed connection: the old one is still good then. It
+   * contains keys.
+   */
+  readonly session: Buffer | null;
   /** The certificates that the peer sent, its own first, without looking at whether they can be trusted. */
   readonly peerCertificates: readonly X509Certificate[];
   /** Why the peer's certificate was not to be trusted, if that was allowed; null if it is, or there is none. */

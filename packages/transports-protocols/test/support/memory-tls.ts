@@ -1,7 +1,7 @@
 import type { OSError } from '@tsyncio/core';
 
 import { chooseEngine, makeSession, type EngineChoice } from '../../src/tls/make-session.js';
-import { clientSettings, serverSettings, type TlsOptions } from '../../src/tls/options.js';
+import { clientSettings, serverSettings, type TlsOptions, type TlsSettings } from '../../src/tls/options.js';
 import type { TlsSession, TlsSink } from '../../src/tls/session.js';
 import { type Backend, defaultBackend, eachBackend } from '@tsyncio/test-support/loops/backends';
 import { ca, identity } from '@tsyncio/test-support/loops/certificates';
@@ -16,8 +16,14 @@ export class End implements TlsSink {
   outgoing: Buffer[] = [];
   error: OSError | null = null;
 
-  constructor(options: TlsOptions | true, hostname: string | null) {
-    const settings = hostname === null ? serverSettings('test', options) : clientSettings('test', options);
+  /** @param options - Or settings that several ends share. */
+  constructor(options: TlsOptions | TlsSettings | true, hostname: string | null) {
+    const settings =
+      options !== true && 'given' in options
+        ? options
+        : hostname === null
+          ? serverSettings('test', options)
+          : clientSettings('test', options);
     this.session = makeSession(settings, hostname ?? '', this, (callback) => void setImmediate(callback));
     this.session.begin();
   }

@@ -106,6 +106,22 @@ function declareOpenssl() {
     compression: query('SSL_get_current_compression', 'uintptr_t'),
     compressionName: text('SSL_COMP_get_name'),
     sessionReused: query('SSL_session_reused'),
+
+    // SSL_SESSION.
+    session: query('SSL_get_session', 'uintptr_t'),
+    resumable: query('SSL_SESSION_is_resumable'),
+    sessionLength: declare<(session: number, out: null) => number>('i2d_SSL_SESSION', 'int', 'uintptr_t', 'void *'),
+    sessionBytes: declare<(session: number, out: number) => number>('i2d_SSL_SESSION', 'int', 'uintptr_t', 'uintptr_t'),
+    parseSession: declare<(reuse: null, at: number, length: number) => number>(
+      'd2i_SSL_SESSION',
+      'uintptr_t',
+      'void *',
+      'uintptr_t',
+      'long',
+    ),
+    setSession: declare<(ssl: number, session: number) => number>('SSL_set_session', 'int', 'uintptr_t', 'uintptr_t'),
+    freeSession: dispose('SSL_SESSION_free'),
+
     serverName: declare<(ssl: number, type: number) => string | null>(
       'SSL_get_servername',
       'string',

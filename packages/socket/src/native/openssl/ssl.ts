@@ -80,6 +80,18 @@ export class Ssl {
     }
   }
 
+  /** A client: resume this session of an earlier connection, from {@link session}. What cannot be used is ignored: a full handshake follows. */
+  offerSession(session: Uint8Array): void {
+    const { functions, pointer } = this;
+    const bytes = Uint8Array.from(session).buffer;
+    const at = new BigUint64Array([BigInt(addressOf(bytes))]);
+    functions.clearErrors();
+    const parsed = functions.parseSession(null, addressOf(at.buffer), bytes.byteLength);
+    if (parsed === 0) return;
+    functions.setSession(pointer, parsed);
+    functions.freeSession(parsed); // the SSL has a reference of its own
+  }
+
   /** Never taken over from the context: Node keeps this on its sockets. */
   setVerify(verify: Verify): void {
     const { functions, pointer } = this;
@@ -215,6 +227,16 @@ export class Ssl {
     return this.functions.sessionReused(this.pointer) === 1;
   }
 
+  /** What {@link offerSession} takes; null if there is nothing (yet) that could be resumed. Contains keys. */
+  session(): Buffer | null {
+    const { functions, pointer } = this;
+    const session = functions.session(pointer);
+    if (session === 0 || functions.resumable(session) !== 1) return null;
+    const length = functions.sessionLength(session, null);
+    if (length <= 0) return null;
+    return written(length, (out) => functions.sessionBytes(session, out), 'i2d_SSL_SESSION');
+  }
+
   /** What the client asked for (SNI). */
   serverName(): string | null {
     return this.functions.serverName(this.pointer, c.TLSEXT_NAMETYPE_HOST_NAME);
@@ -276,10 +298,7 @@ export class Ssl {
     const { functions } = this;
     const length = functions.certificateLength(certificate, null);
     if (length <= 0) throw opensslError('i2d_X509');
-    const bytes = new ArrayBuffer(length);
-    const at = new BigUint64Array([BigInt(addressOf(bytes))]);
-    if (functions.certificateBytes(certificate, addressOf(at.buffer)) !== length) throw opensslError('i2d_X509');
-    return Buffer.from(bytes);
+    return written(length, (out) => functions.certificateBytes(certificate, out), 'i2d_X509');
   }
 
   private outcome(result: number): number {
@@ -293,4 +312,12 @@ export class Ssl {
         return BROKEN;
     }
   }
+}
+
+/** What one of OpenSSL's `i2d` functions writes. @param write - Gets the address of the address to write to, which it moves on. */
+function written(length: number, write: (out: number) => number, name: string): Buffer {
+  const bytes = new ArrayBuffer(length);
+  const at = new BigUint64Array([BigInt(addressOf(bytes))]);
+  if (write(addressOf(at.buffer)) !== length) throw opensslError(name);
+  return Buffer.from(bytes);
 }
