@@ -262,3 +262,57 @@ test('the program is held while a run is on, and only then', async () => {
   expect([host.held, host.armed, host.pending]).toEqual([false, null, 0]);
   loop.close();
 });
+
+/** A backend that never has anything and remembers how it may call the loop. */
+class Sleeping implements IoBackend {
+  readonly active = false;
+  turns: (() => void)[] = [];
+  attach(): void {}
+  poll(): void {}
+  arm(...turns: (() => void)[]): void {
+    this.turns = turns;
+  }
+  disarm(): void {}
+  wake(): void {}
+  close(): void {}
+}
+
+/** The loop has fallen asleep. */
+async function asleep(backend: Sleeping): Promise<void> {
+  backend.turns = [];
+  while (backend.turns.length === 0) await new Promise((resolve) => setImmediate(resolve));
+}
+
+test('a backend may call a sleeping loop at once; not when a turn is already on its way', async () => {
+  const backend = new Sleeping();
+  const loop = new Scheduler({ backend });
+  const run = loop.runForever();
+  await asleep(backend);
+  const [turn, turnNow] = backend.turns;
+  backend.turns = [];
+  turnNow!();
+  expect(backend.turns).toHaveLength(2); // it has looked for work and sleeps again
+  backend.turns = [];
+  turn!();
+  turnNow!();
+  expect(backend.turns).toEqual([]);
+  await asleep(backend);
+  loop.stop();
+  backend.turns[1]!();
+  expect(loop.isRunning()).toBe(true);
+  await run;
+  turnNow!();
+  loop.close();
+});
+
+test('a host of its own decides when there is a turn', async () => {
+  const backend = new Sleeping();
+  const host = new ScriptedHost();
+  const loop = new Scheduler({ backend, host, clock: host.clock });
+  const run = loop.runForever();
+  await host.turn();
+  expect(backend.turns).toHaveLength(1);
+  loop.stop();
+  await host.drive(run);
+  loop.close();
+});
