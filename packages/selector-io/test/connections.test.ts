@@ -14,6 +14,7 @@ import {
   SOCK_STREAM,
   socketpair,
 } from '@tsyncio/socket';
+import { E } from '@tsyncio/socket/native';
 import { leakAudit } from '@tsyncio/test-support';
 
 import { iterations } from './support/loops.js';
@@ -97,7 +98,7 @@ eachSelector((makeLoop) => {
         name: 'ConnectionRefusedError',
         message: `connect ECONNREFUSED ${host}:${address[1]}`,
         code: 'ECONNREFUSED',
-        errno: -111,
+        errno: -E.ECONNREFUSED,
         syscall: 'connect',
         address: host,
         port: address[1],

@@ -17,6 +17,7 @@ import {
   SOCK_DGRAM,
   SOCK_STREAM,
 } from '@tsyncio/socket';
+import { E } from '@tsyncio/socket/native';
 import { leakAudit } from '@tsyncio/test-support';
 
 import { eachSelector } from '@tsyncio/test-support/loops/selectors';
@@ -99,7 +100,7 @@ eachSelector((makeLoop) => {
         name: 'ConnectionRefusedError',
         message: `connect ECONNREFUSED 127.0.0.1:${port}`,
         code: 'ECONNREFUSED',
-        errno: -111,
+        errno: -E.ECONNREFUSED,
         syscall: 'connect',
         address: '127.0.0.1',
         port,

@@ -2,7 +2,7 @@ import { selectorContract } from '@tsyncio/contract-tests';
 import {
   EVENT_READ,
   EVENT_WRITE,
-  PollSelector,
+  SelectSelector,
   type Selector,
   type SelectorEvent,
   type SelectorKey,
@@ -15,7 +15,7 @@ leakAudit();
 
 /** What a user may write: the results with the most urgent data first. */
 class UrgentFirst implements Selector {
-  private readonly inner = new PollSelector();
+  private readonly inner = new SelectSelector();
   register(file: FileDescriptorLike, events: number, data?: unknown): SelectorKey {
     return this.inner.register(file, events, data);
   }

@@ -267,3 +267,4 @@ export { explainBackend, type BackendExplanation } from './explain-backend.js';
 export { getEventLoop, getRunningLoop, newEventLoop } from './loop-access.js';
 export { ProactorEventLoop } from './proactor-event-loop.js';
 export { SelectorEventLoop } from './selector-event-loop.js';
+export { WindowsProactorEventLoopPolicy, WindowsSelectorEventLoopPolicy } from './windows-policies.js';

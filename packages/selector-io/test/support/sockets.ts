@@ -117,4 +117,6 @@ export function drain(socket: Socket): number {
 }
 
 /** Makes a connection end with a reset when the socket is closed: SO_LINGER of zero seconds. */
-export const NO_LINGER = Buffer.from(new Int32Array([1, 0]).buffer);
+export const NO_LINGER = Buffer.from(
+  (process.platform === 'win32' ? new Uint16Array([1, 0]) : new Int32Array([1, 0])).buffer,
+);

@@ -25,6 +25,12 @@ export interface PollInterest {
 
 const READABLE: PollInterest = { readable: true };
 
+/**
+ * On Windows an event comes once for each `arm`. libuv asks again right after the callback, when nobody has read yet, so that a second event always
+ * followed; and one that comes while `terminate` ends a worker is the end of the process.
+ */
+const ONCE = process.platform === 'win32';
+
 /** Polls that are open in this thread, to be closed when it ends (rule 7). `terminate()` of a worker runs no hook: see README. */
 const open = new Set<DescriptorPoll>();
 const host = new NodeHost();
@@ -90,8 +96,8 @@ export class DescriptorPoll {
   }
 
   /**
-   * Calls `callback`, which must only schedule, when the descriptor is ready; again and again until {@link disarm}. In its place `direct`, which may do
-   * anything, where Node runs microtasks after it (rule 6).
+   * Calls `callback`, which must only schedule, when the descriptor is ready; again and again until {@link disarm}, on Windows once. In its place
+   * `direct`, which may do anything, where Node runs microtasks after it (rule 6).
    */
   arm(callback: () => void, direct: (() => void) | null = null): void {
     if (this.isClosed) return;
@@ -128,12 +134,12 @@ export class DescriptorPoll {
 
   private readonly fire = (): void => {
     const { onReadable } = this;
-    if (onReadable === null) {
+    if (onReadable === null || ONCE) {
       if (!this.started) return;
       this.started = false;
       this.handle?.stop();
-      return;
     }
+    if (onReadable === null) return;
     try {
       if (this.direct !== null && microtasksRun()) this.direct();
       else onReadable();
