@@ -7,7 +7,7 @@ import { open as openFile } from 'node:fs/promises';
 import { CancelledError, osError } from '@tsyncio/core';
 import { type Future, type Operation, sleep, TaskLoop } from '@tsyncio/futures-tasks';
 import { type SelectorIo, sockRecv } from '@tsyncio/selector-io';
-import { type Socket, socketpair } from '@tsyncio/socket';
+import { addReader, removeReader, type Socket, socketpair } from '@tsyncio/socket';
 import { fileCalls } from '@tsyncio/socket/native';
 import { leakAudit } from '@tsyncio/test-support';
 import { MemorySocket } from '@tsyncio/test-support/memory-io';
@@ -93,12 +93,15 @@ function withoutSystemCall(transport: StreamTransport): void {
 /** `sockRecv`, also without a kernel. */
 async function receiveSome(loop: Loop, sock: Socket, nbytes: number): Promise<Buffer> {
   if (!(sock instanceof MemorySocket)) return sockRecv(loop, sock, nbytes);
-  for (;;) {
-    const data = drain(sock, nbytes);
-    if (data === null) return Buffer.alloc(0);
-    if (data.length > 0) return data;
-    await sleep(0.001);
+  if (!sock.source.readable) {
+    const readable = loop.createFuture<void>();
+    addReader(loop, sock, () => {
+      removeReader(loop, sock);
+      readable.setResult(undefined);
+    });
+    await readable;
   }
+  return sock.recv(nbytes);
 }
 
 async function receive(loop: Loop, sock: Socket, nbytes: number): Promise<Buffer> {

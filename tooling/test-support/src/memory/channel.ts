@@ -23,6 +23,7 @@ import { memoryError, type Source } from './source.js';
 
 /** What one receive gets at most: less than can be on its way, so that a test sees several. */
 const RECEIVE_MAX = 48 * 1024;
+const scratch = Buffer.alloc(RECEIVE_MAX);
 
 /** Something that a poll asks whether it is ready. */
 export interface Pollable {
@@ -171,7 +172,7 @@ export class MemoryStreamChannel extends MemoryChannel implements StreamChannel 
 
   sendFile(file: number, offset: number, length: number): number | null {
     if (!this.end.writable) return null;
-    const data = Buffer.alloc(Math.min(length, RECEIVE_MAX));
+    const data = scratch.subarray(0, length);
     return this.end.transmit(data.subarray(0, readSync(file, data, 0, data.length, offset)));
   }
 
@@ -182,7 +183,7 @@ export class MemoryStreamChannel extends MemoryChannel implements StreamChannel 
   protected override receive(): unknown {
     const { sink } = this;
     const buffered = sink.buffered;
-    const memory = buffered ? sink.getBuffer(-1) : Buffer.alloc(RECEIVE_MAX);
+    const memory = buffered ? sink.getBuffer(-1) : scratch;
     if (memory === null || !this.isOpen) return undefined;
     let n: number | null;
     try {
