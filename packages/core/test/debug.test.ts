@@ -2,7 +2,7 @@ import { Scheduler } from '@tsyncio/core';
 import { leakAudit, recordExceptions } from '@tsyncio/test-support';
 import { runOnce, virtualLoop } from './virtual-loop.js';
 
-const audit = leakAudit();
+const audit = leakAudit({ slowCallbacks: true });
 
 /** Closes without the line that debug mode logs. */
 function close(loop: Scheduler): void {

@@ -14,9 +14,12 @@ export interface LeakAudit {
  * unhandled rejection fails a test by jest itself; the audit only waits until it has shown.)
  *
  * Call it at the top of a file or of a `describe`.
+ *
+ * @param options - `slowCallbacks`: records of debug mode about slow callbacks count. Otherwise they are overlooked, since a busy machine makes any
+ *   callback slow.
  */
-export function leakAudit(): LeakAudit {
-  const recorder = new LogRecorder();
+export function leakAudit({ slowCallbacks = false }: { readonly slowCallbacks?: boolean } = {}): LeakAudit {
+  const recorder = new LogRecorder(slowCallbacks);
   let before: Holdings;
   let logger: Logger | null;
 
