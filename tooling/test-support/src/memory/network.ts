@@ -137,6 +137,7 @@ function at<T>(sockets: ReadonlyMap<Socket, T>, address: Address): T | null {
   const wanted = nameOf(address);
   for (const [socket, found] of sockets) {
     if (socket.closed || (socket.family === AF_UNIX) !== (typeof address === 'string')) continue;
+    if (!hasName(socket)) continue;
     const own = socket.getsockname();
     if (nameOf(own) === wanted) return found;
     // One that is bound to all interfaces.
@@ -167,15 +168,17 @@ function nobodyAt(address: Address): Error {
 
 /** A kernel names a socket when it first sends. */
 function nameIt(socket: Socket): void {
-  if (socket.family === AF_UNIX || isNamed(socket)) return;
+  if (socket.family === AF_UNIX || (hasName(socket) && (socket.getsockname() as readonly unknown[])[1] !== 0)) return;
   socket.bind([socket.family === AF_INET6 ? '::1' : '127.0.0.1', 0]);
 }
 
-function isNamed(socket: Socket): boolean {
+/** Windows refuses to name what is not bound; elsewhere it is named after nobody. */
+function hasName(socket: Socket): boolean {
   try {
-    return (socket.getsockname() as readonly unknown[])[1] !== 0;
+    socket.getsockname();
+    return true;
   } catch (error) {
-    if (!socket.closed && isOSError(error) && error.code === 'EINVAL') return false; // Windows, of one that is not bound
+    if (!socket.closed && isOSError(error) && error.code === 'EINVAL') return false;
     throw error;
   }
 }

@@ -1,5 +1,6 @@
 import { E } from '../errno.js';
 import { addressOf, koffi } from '../koffi.js';
+import { declareFileCalls } from '../win32/file-calls.js';
 import { errnoMemory } from './errno-memory.js';
 
 /** The calls that send a file and move in it, the same on every system. Negated error numbers, as in `SystemCalls`. */
@@ -96,6 +97,7 @@ export function fileCalls(): FileCalls {
 }
 
 function declare(): FileCalls {
+  if (process.platform === 'win32') return declareFileCalls();
   const libc = koffi().load(null);
   const errno = errnoMemory();
   const lseek = libc.func('lseek', 'int64_t', ['int', 'int64_t', 'int']) as unknown as (

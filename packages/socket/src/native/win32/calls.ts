@@ -84,6 +84,8 @@ export class WinsockCalls implements SystemCalls {
     const { c, scratch } = this;
     scratch.length = SOCKADDR_MAX;
     const accepted = this.made(c.accept(s, scratch.at.address, scratch.at.length));
+    // Its peer has given it up: winsock says so in words of its own (the last are Wine's).
+    if (accepted === -E.ECONNRESET || accepted === -E.ENOTCONN) return -E.ECONNABORTED;
     if (accepted < 0) return accepted;
     this.setCloseOnExec(accepted);
     // It has the mode of its listener.
