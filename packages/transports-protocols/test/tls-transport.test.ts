@@ -761,6 +761,7 @@ test(
 test('a loop that is closed with connections: what they held is collected', async () => {
   const before = liveCount();
   await inLoop(async (world) => void (await tlsPair(world)))();
-  await collectGarbage(() => liveCount() === before);
-  expect(liveCount()).toBe(before);
+  // Perhaps more than that: what other tests have left.
+  await collectGarbage(() => liveCount() <= before);
+  expect(liveCount()).toBeLessThanOrEqual(before);
 });
