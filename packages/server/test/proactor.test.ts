@@ -47,7 +47,7 @@ function row(title: string, body: (world: World) => Promise<void>): void {
   proactorTest(title, inLoop(body, makeLoop));
 }
 
-const pendingOf = (loop: TaskLoop<SelectorIo>): number => (loop.backend as unknown as IoUringProactor)['ring'].pending;
+const pendingOf = (loop: TaskLoop<SelectorIo>): number => (loop.backend as unknown as IoUringProactor)['queue'].pending;
 
 row('PROACTOR-01 everything that a selector loop offers, readers and Unix paths too', async ({ loop }) => {
   const folder = mkdtempSync(path.join(tmpdir(), 'tsyncio-proactor-'));

@@ -1,6 +1,6 @@
 import { type Completions, IORING_CQE_F_MORE } from '@tsyncio/socket/native';
 
-import type { Operation } from './operation.js';
+import type { Operation } from '../operation.js';
 
 /**
  * The pending requests, by slot. A slot is used again only after the last completion of its request; its generation tells requests of one

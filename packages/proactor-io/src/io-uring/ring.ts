@@ -7,7 +7,8 @@ import {
   systemError,
 } from '@tsyncio/socket/native';
 
-import type { Operation } from './operation.js';
+import type { CompletionQueue } from '../completion-queue.js';
+import type { Operation } from '../operation.js';
 import { OperationTable } from './operation-table.js';
 
 /**
@@ -27,7 +28,7 @@ const MORE_PATIENCE = 500;
 const ATTEMPTS = 100;
 
 /** An io_uring with its pending operations, and how a sleeping loop learns of completions. */
-export class Ring {
+export class Ring implements CompletionQueue {
   private readonly uring: IoUring;
   private readonly table = new OperationTable();
   private readonly counter: EventCounter;

@@ -19,9 +19,9 @@ import {
   WOULD_BLOCK,
 } from '@tsyncio/socket/native';
 
-import { UringChannel } from './channel.js';
+import { CompletionChannel } from '../channel.js';
 import type { IoUringProactor } from './io-uring-proactor.js';
-import { READ } from './readiness.js';
+import { READ } from '../readiness.js';
 
 /**
  * From this many bytes at once on, a connection receives by calls into memory that its owner keeps, when a request says that there is
@@ -48,7 +48,7 @@ const OPEN = 1;
  * Data is sent by a call, there and then. (A request would need a copy of it, and tell only later that the connection is broken; the
  * README has the figures.)
  */
-export class UringStreamChannel extends UringChannel implements StreamChannel {
+export class UringStreamChannel extends CompletionChannel<IoUringProactor> implements StreamChannel {
   /** Above 0 while large reads are expected: how many small ones that survives. */
   private large = 0;
   /** The pending request is a poll, not a receive. */
@@ -108,7 +108,7 @@ export class UringStreamChannel extends UringChannel implements StreamChannel {
   override reconcile(): void {
     if (this.fd < 0) return;
     if (this.slot >= 0) {
-      if (!this.wanted || (this.large > 0 && !this.polled)) this.io.ring.cancel(this);
+      if (!this.wanted || (this.large > 0 && !this.polled)) this.io.queue.cancel(this);
     }
     if (!this.wanted) return;
     if (this.first !== null || this.ending !== OPEN) this.isDue(READ, this);
@@ -118,7 +118,7 @@ export class UringStreamChannel extends UringChannel implements StreamChannel {
   private request(): void {
     this.polled = this.large > 0 || !this.byRequests;
     if (this.polled) super.reconcile();
-    else this.io.ring.receive(this, this.fd, this.io.buffers.group);
+    else this.io.queue.receive(this, this.fd, this.io.buffers.group);
   }
 
   override completed(result: number, flags: number): void {
@@ -135,7 +135,7 @@ export class UringStreamChannel extends UringChannel implements StreamChannel {
     // Out of buffers, or cancelled: asked again if it is still wanted.
     if (result <= 0 && result !== -E.ENOBUFS && result !== -E.ECANCELED) this.ending = result;
     if (this.wanted && (this.first !== null || this.ending !== OPEN)) this.isDue(READ, this);
-    if ((flags & IORING_CQE_F_MORE) === 0 && this.wanted) this.io.ring.touch(this);
+    if ((flags & IORING_CQE_F_MORE) === 0 && this.wanted) this.io.queue.touch(this);
   }
 
   /** Copies what has arrived to memory that its receiver will own. */
@@ -153,14 +153,14 @@ export class UringStreamChannel extends UringChannel implements StreamChannel {
     this.burst += length;
     if (this.burst < LARGE_READ || this.large > 0) return;
     this.large = LARGE_CREDIT;
-    io.ring.touch(this);
+    io.queue.touch(this);
   }
 
   protected override receive(): unknown {
     if (this.first !== null) return this.deliver(this.first);
     if (this.ending !== OPEN) {
       // A call would have needed memory to find the end.
-      if (this.sink.buffered && this.sink.getBuffer(-1) === null) this.io.ring.touch(this);
+      if (this.sink.buffered && this.sink.getBuffer(-1) === null) this.io.queue.touch(this);
       else if (this.fd >= 0) return this.ended(this.ending);
       return undefined;
     }
@@ -179,7 +179,7 @@ export class UringStreamChannel extends UringChannel implements StreamChannel {
     }
     const buffer = sink.getBuffer(-1);
     if (buffer === null || this.fd < 0) {
-      this.io.ring.touch(this);
+      this.io.queue.touch(this);
       return undefined;
     }
     const n = Math.min(buffer.length, piece.length);
@@ -192,7 +192,7 @@ export class UringStreamChannel extends UringChannel implements StreamChannel {
   private advance(rest: Buffer | null): void {
     this.first = rest ?? this.arrived?.shift() ?? null;
     if (this.arrived?.length === 0) this.arrived = null;
-    if (this.first !== null || this.ending !== OPEN || this.slot < 0) this.io.ring.touch(this);
+    if (this.first !== null || this.ending !== OPEN || this.slot < 0) this.io.queue.touch(this);
   }
 
   private readBlock(): unknown {

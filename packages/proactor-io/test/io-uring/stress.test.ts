@@ -191,9 +191,9 @@ test.each(['6.12', '6.0'] as const)(
     for (const [end] of watched) addReader(loop, end, () => undefined);
     loop.backend.poll(0);
     for (const connection of connections.slice(0, 100)) connection.send(100);
-    expect(loop.backend.ring.pending).toBe(1000);
+    expect(loop.backend.queue.pending).toBe(1000);
     loop.close();
-    expect(loop.backend.ring.pending).toBe(0);
+    expect(loop.backend.queue.pending).toBe(0);
     for (const { far } of connections) {
       expectEnd(far);
       far.close();

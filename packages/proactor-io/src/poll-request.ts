@@ -1,13 +1,13 @@
 import { E } from '@tsyncio/socket/native';
 
 import { Operation } from './operation.js';
-import type { Ring } from './ring.js';
+import type { CompletionQueue } from './completion-queue.js';
 
 /** Waits, as long as it is wanted, for a descriptor to become ready; reports once in each poll that finds it so. */
 export abstract class PollRequest extends Operation {
   /** @param events - `POLLIN` or `POLLOUT`. An error condition or the end of the connection counts as both. */
   constructor(
-    protected readonly ring: Ring,
+    protected readonly queue: CompletionQueue,
     private readonly fd: number,
     private readonly events: number,
   ) {
@@ -16,8 +16,8 @@ export abstract class PollRequest extends Operation {
 
   override reconcile(): void {
     if (this.slot >= 0) {
-      if (!this.wanted) this.ring.cancel(this);
-    } else if (this.wanted && this.holds()) this.ring.poll(this, this.fd, this.events);
+      if (!this.wanted) this.queue.cancel(this);
+    } else if (this.wanted && this.holds()) this.queue.poll(this, this.fd, this.events);
   }
 
   override completed(result: number): void {
@@ -25,7 +25,7 @@ export abstract class PollRequest extends Operation {
     if (result >= 0) this.ready();
     // The descriptor is closed: it is never ready, as for epoll.
     else if (result !== -E.ECANCELED) return;
-    this.ring.touch(this);
+    this.queue.touch(this);
   }
 
   /** Whether the descriptor still is what it was: asked before each request. */

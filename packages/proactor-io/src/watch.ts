@@ -5,18 +5,18 @@ import { fileDescriptor, type FileDescriptorLike } from '@tsyncio/socket';
 import { POLLIN, POLLOUT } from '@tsyncio/socket/native';
 
 import { PollRequest } from './poll-request.js';
-import type { IoUringProactor } from './io-uring-proactor.js';
+import type { CompletionProactor } from './completion-proactor.js';
 import { READ, type Reporter, WRITE } from './readiness.js';
 
 /** What user code runs while a descriptor is ready in one direction. */
 export class Interest extends PollRequest {
   constructor(
-    private readonly io: IoUringProactor,
+    private readonly io: CompletionProactor,
     private readonly watch: Watch,
     private readonly direction: number,
     readonly handle: Handle,
   ) {
-    super(io.ring, watch.fd, direction === READ ? POLLIN : POLLOUT);
+    super(io.queue, watch.fd, direction === READ ? POLLIN : POLLOUT);
   }
 
   /** Ends it, and the kernel lets go of the file before this returns. */
@@ -31,8 +31,8 @@ export class Interest extends PollRequest {
 
   protected override ready(): void {
     this.watch.due |= this.direction;
-    if (this.watch.isEventfd) this.ring.afterEventfd();
-    this.io.reports.add(this.watch, this.ring.isFresh(this));
+    if (this.watch.isEventfd) this.queue.afterEventfd?.();
+    this.io.reports.add(this.watch, this.queue.isFresh(this));
   }
 }
 
@@ -51,7 +51,7 @@ export class Watch implements Reporter {
    * @param file - The object it was named by.
    */
   constructor(
-    private readonly io: IoUringProactor,
+    private readonly io: CompletionProactor,
     readonly fd: number,
     readonly file: FileDescriptorLike,
   ) {

@@ -5,16 +5,16 @@
  * and a resume between two polls cost nothing, and no call of a port needs the kernel.
  */
 export abstract class Operation {
-  /** Where the table knows the pending request; -1 while there is none. Written by the ring alone, like the next two. */
+  /** Where the table knows the pending request; -1 while there is none. Written by the queue alone, like the next two. */
   slot = -1;
   generation = 0;
   /** The pending request was asked to end, and has not yet. */
   cancelling = false;
   /** It stands in the list of those to be reconciled. */
   touched = false;
-  /** Somebody waits for its completions. Written by the ring alone. */
+  /** Somebody waits for its completions. Written by the queue alone. */
   wanted = false;
-  /** The poll in which the first request since it was wanted was made; -1 while it is still to be made. Written by the ring alone. */
+  /** The poll in which the first request since it was wanted was made; -1 while it is still to be made. Written by the queue alone. */
   begun = -1;
 
   /** Brings what is pending in line with what is wanted. */

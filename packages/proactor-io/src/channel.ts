@@ -4,7 +4,7 @@ import { E, POLLIN, POLLOUT } from '@tsyncio/socket/native';
 
 import { Operation } from './operation.js';
 import { PollRequest } from './poll-request.js';
-import type { IoUringProactor } from './io-uring-proactor.js';
+import type { CompletionProactor } from './completion-proactor.js';
 import { READ, type Reporter, WRITE } from './readiness.js';
 
 /**
@@ -14,7 +14,10 @@ import { READ, type Reporter, WRITE } from './readiness.js';
  * One handle serves both directions and lives as long as the channel: it is put on the ready queue again and again, and looks at `due`
  * when it runs.
  */
-export abstract class UringChannel extends Operation implements Channel, Reporter {
+export abstract class CompletionChannel<P extends CompletionProactor = CompletionProactor>
+  extends Operation
+  implements Channel, Reporter
+{
   fd: number;
   listed = false;
   private readonly handle: Handle;
@@ -25,7 +28,7 @@ export abstract class UringChannel extends Operation implements Channel, Reporte
   private writer: PollRequest | null = null;
 
   constructor(
-    protected readonly io: IoUringProactor,
+    protected readonly io: P,
     protected readonly file: OwnedDescriptor,
     private readonly owner: { isClosing(): boolean },
     loop: HandleOwner,
@@ -36,22 +39,22 @@ export abstract class UringChannel extends Operation implements Channel, Reporte
   }
 
   startReading(): void {
-    if (this.fd >= 0) this.io.ring.want(this);
+    if (this.fd >= 0) this.io.queue.want(this);
   }
 
   stopReading(): void {
     this.due &= ~READ;
-    this.io.ring.unwant(this);
+    this.io.queue.unwant(this);
   }
 
   watchWritable(): void {
-    if (this.fd >= 0) this.io.ring.want((this.writer ??= new WriteRequest(this.io, this)));
+    if (this.fd >= 0) this.io.queue.want((this.writer ??= new WriteRequest(this.io, this)));
   }
 
   unwatchWritable(): void {
     if (this.writer === null) return;
     this.due &= ~WRITE;
-    this.io.ring.unwant(this.writer);
+    this.io.queue.unwant(this.writer);
   }
 
   /** Pending requests hold the open file: they end before the descriptor is closed, so that the peer learns of it at once. */
@@ -79,21 +82,21 @@ export abstract class UringChannel extends Operation implements Channel, Reporte
   override reconcile(): void {
     if (this.fd < 0) return;
     if (this.slot < 0) {
-      if (this.wanted) this.io.ring.poll(this, this.fd, POLLIN);
-    } else if (!this.wanted) this.io.ring.cancel(this);
+      if (this.wanted) this.io.queue.poll(this, this.fd, POLLIN);
+    } else if (!this.wanted) this.io.queue.cancel(this);
   }
 
   override completed(result: number, _flags: number): void {
     if (!this.wanted) return;
     if (result >= 0) this.isDue(READ, this);
     else if (result !== -E.ECANCELED) return;
-    this.io.ring.touch(this);
+    this.io.queue.touch(this);
   }
 
   /** The handle is to run. Called inside of a poll. */
   isDue(due: number, operation: Operation): void {
     this.due |= due;
-    if (!this.queued) this.io.reports.add(this, this.io.ring.isFresh(operation));
+    if (!this.queued) this.io.reports.add(this, this.io.queue.isFresh(operation));
   }
 
   report(): void {
@@ -137,10 +140,10 @@ export abstract class UringChannel extends Operation implements Channel, Reporte
 /** Waits for room in the descriptor's buffer. */
 class WriteRequest extends PollRequest {
   constructor(
-    io: IoUringProactor,
-    private readonly channel: UringChannel,
+    io: CompletionProactor,
+    private readonly channel: CompletionChannel,
   ) {
-    super(io.ring, channel.fd, POLLOUT);
+    super(io.queue, channel.fd, POLLOUT);
   }
 
   protected override ready(): void {
@@ -148,6 +151,6 @@ class WriteRequest extends PollRequest {
   }
 }
 
-function runChannel(channel: UringChannel): unknown {
+function runChannel(channel: CompletionChannel): unknown {
   return channel.run();
 }

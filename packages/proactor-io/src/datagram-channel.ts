@@ -9,19 +9,19 @@ import {
 } from '@tsyncio/socket';
 import { systemError, WOULD_BLOCK } from '@tsyncio/socket/native';
 
-import { UringChannel } from './channel.js';
-import type { IoUringProactor } from './io-uring-proactor.js';
+import { CompletionChannel } from './channel.js';
+import type { CompletionProactor } from './completion-proactor.js';
 import { READ } from './readiness.js';
 
 /**
  * A non-blocking datagram socket. A request tells when there are datagrams; one call takes many of them. (A receiving request that goes on
  * costs a completion and a copy for each, and a call for many is as cheap.)
  */
-export class UringDatagramChannel extends UringChannel implements DatagramChannel, InboxChannel {
+export class CompletionDatagramChannel extends CompletionChannel implements DatagramChannel, InboxChannel {
   private readonly inbox: DatagramInbox;
 
   constructor(
-    io: IoUringProactor,
+    io: CompletionProactor,
     socket: Socket,
     private readonly sink: DatagramSink,
     loop: HandleOwner,
@@ -47,7 +47,7 @@ export class UringDatagramChannel extends UringChannel implements DatagramChanne
   }
 
   receiveAgain(): void {
-    if (this.wanted) this.io.ring.touch(this);
+    if (this.wanted) this.io.queue.touch(this);
   }
 
   override reconcile(): void {
