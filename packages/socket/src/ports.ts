@@ -231,6 +231,11 @@ export interface ConnectIo extends IoBackend {
  */
 export interface WatchIo extends IoBackend {
   /**
+   * Where users may not watch descriptors: why, for the NotImplementedError of `addReader` and its kin. What socket operations wait by works all the
+   * same.
+   */
+  readonly noReaders?: string;
+  /**
    * Runs `handle` once per iteration while `file` is readable. The handle of an earlier call for the same descriptor is replaced
    * and cancelled.
    *

@@ -1,4 +1,4 @@
-import { type HandleOwner, repeatingHandle, RuntimeError } from '@tsyncio/core';
+import { type HandleOwner, NotImplementedError, repeatingHandle, RuntimeError } from '@tsyncio/core';
 
 import type { FileDescriptorLike } from './address.js';
 import { kindOf } from './arguments.js';
@@ -20,7 +20,7 @@ type Callback<A extends unknown[]> = (...args: A) => unknown;
  * what it sets in context variables is there at its next run.
  *
  * @param file - A descriptor, or anything with `fileno()` or `fd`. It stays the caller's: remove the reader before closing it.
- * @throws RuntimeError if the loop is closed, or a transport of the loop uses the descriptor and is not closing.
+ * @throws NotImplementedError on completion ports (Windows). RuntimeError if the loop is closed, or a transport of the loop uses the descriptor and is not closing.
  * @throws ValueError if `file` is no descriptor or negative. TypeError if `callback` is no function.
  * @throws OSError if the descriptor cannot be watched: `EPERM` for a regular file on epoll, `EBADF`.
  */
@@ -41,6 +41,7 @@ export function addReader<A extends unknown[]>(
  * @throws RuntimeError if a transport of the loop uses the descriptor and is not closing. ValueError as {@link addReader}.
  */
 export function removeReader(loop: WatchingLoop, file: FileDescriptorLike): boolean {
+  checkReaders(loop, 'removeReader');
   return !loop.isClosed() && loop.backend.removeReader(file);
 }
 
@@ -57,12 +58,19 @@ export function addWriter<A extends unknown[]>(
 
 /** Ends {@link addWriter}, as {@link removeReader} does for readers. asyncio: `loop.remove_writer`. */
 export function removeWriter(loop: WatchingLoop, file: FileDescriptorLike): boolean {
+  checkReaders(loop, 'removeWriter');
   return !loop.isClosed() && loop.backend.removeWriter(file);
 }
 
 function check(loop: WatchingLoop, method: string, callback: unknown): void {
   if (loop.isClosed()) throw new RuntimeError('Event loop is closed');
+  checkReaders(loop, method);
   if (typeof callback !== 'function') {
     throw new TypeError(`${method}: callback must be a function, not ${kindOf(callback)}`);
   }
+}
+
+function checkReaders(loop: WatchingLoop, method: string): void {
+  const { noReaders } = loop.backend;
+  if (noReaders !== undefined) throw new NotImplementedError(`${method}: ${noReaders}`);
 }

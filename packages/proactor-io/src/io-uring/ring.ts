@@ -9,6 +9,7 @@ import {
 
 import type { CompletionQueue } from '../completion-queue.js';
 import type { Operation } from '../operation.js';
+import { OperationQueue } from '../operation-queue.js';
 import { OperationTable } from './operation-table.js';
 
 /**
@@ -28,25 +29,16 @@ const MORE_PATIENCE = 500;
 const ATTEMPTS = 100;
 
 /** An io_uring with its pending operations, and how a sleeping loop learns of completions. */
-export class Ring implements CompletionQueue {
+export class Ring extends OperationQueue implements CompletionQueue {
   private readonly uring: IoUring;
   private readonly table = new OperationTable();
   private readonly counter: EventCounter;
-  /** Operations to reconcile before the kernel is entered, and an empty list to take its place. */
-  private touched: Operation[] = [];
-  private spare: Operation[] = [];
-  /** What an armed ring calls; null while the loop is awake. */
-  private turn: (() => void) | null = null;
-  /** Operations that are wanted. */
-  private wanted = 0;
-  /** Counts polls. */
-  private polls = 0;
-
   /**
    * @param upTo - Uses nothing of a newer kernel, for tests.
    * @throws OSError with `syscall` `io_uring_setup` and so on.
    */
   constructor(upTo?: KernelVersion) {
+    super();
     this.uring = openUring(upTo);
     try {
       this.counter = new EventCounter(systemError);
@@ -71,44 +63,9 @@ export class Ring implements CompletionQueue {
     return this.uring.features;
   }
 
-  /** Whether anything is wanted: what is pending and unwanted can wait. */
-  get active(): boolean {
-    return this.wanted > 0;
-  }
-
   /** Requests that are pending in the kernel. */
   get pending(): number {
     return this.table.pending;
-  }
-
-  /** Makes a request pending from the next poll on. Idempotent. */
-  want(operation: Operation): void {
-    if (operation.wanted) return;
-    operation.wanted = true;
-    operation.begun = -1;
-    this.wanted++;
-    this.touch(operation);
-  }
-
-  /** Ends what is pending, at the next poll. Idempotent. */
-  unwant(operation: Operation): void {
-    if (!operation.wanted) return;
-    operation.wanted = false;
-    this.wanted--;
-    if (operation.slot >= 0) this.touch(operation);
-  }
-
-  /** What is wanted of the operation has changed: it is reconciled at the next poll. A sleeping loop wakes up for it. */
-  touch(operation: Operation): void {
-    if (operation.touched) return;
-    operation.touched = true;
-    this.touched.push(operation);
-    this.turn?.();
-  }
-
-  /** Whether the operation was asked for only in this poll, and is ready at once. */
-  isFresh(operation: Operation): boolean {
-    return operation.begun === this.polls;
   }
 
   // ---- Requests: only while reconciling, and when nothing of the operation is pending ---------------------------------------------
@@ -153,7 +110,7 @@ export class Ring implements CompletionQueue {
 
   private begin(operation: Operation): void {
     this.makeRoom();
-    if (operation.begun < 0) operation.begun = this.polls;
+    this.markBegun(operation);
     this.table.begin(operation);
   }
 
@@ -180,7 +137,7 @@ export class Ring implements CompletionQueue {
   advance(): void {
     const { uring, table } = this;
     this.polls++;
-    if (this.touched.length > 0) this.reconcile();
+    this.reconcile();
     for (let round = 0; round < ROUNDS && uring.pending(); round++) {
       this.enter();
       uring.reap(table);
@@ -191,17 +148,6 @@ export class Ring implements CompletionQueue {
   private enter(): void {
     const n = this.uring.enter();
     if (n < 0 && n !== -E.EINTR && n !== -E.EAGAIN && n !== -E.EBUSY) throw systemError(n, 'io_uring_enter');
-  }
-
-  private reconcile(): void {
-    const list = this.touched;
-    this.touched = this.spare;
-    for (const operation of list) {
-      operation.touched = false;
-      operation.reconcile();
-    }
-    list.length = 0;
-    this.spare = list;
   }
 
   /** The loop goes to sleep: calls `turn` when there is something to do, perhaps at once. */
@@ -229,11 +175,6 @@ export class Ring implements CompletionQueue {
     this.turn = null;
     this.uring.setNotifying(false);
     this.counter.disarm();
-  }
-
-  /** Makes an armed ring call its `turn`. */
-  wake(): void {
-    this.turn?.();
   }
 
   /**

@@ -37,4 +37,6 @@ export { fileCalls } from './posix/sendfile.js';
 export { DescriptorSets, type ReadySets } from './posix/select.js';
 export { GATHER_MAX, type SystemCalls } from './system-calls.js';
 export { SO_EXCLUSIVEADDRUSE } from './win32/abi.js';
+export { CommittedMemory } from './win32/committed-memory.js';
+export { CompletionPort, PENDING, type PortCompletions } from './win32/completion-port.js';
 export { isSocket, SocketSets } from './win32/select.js';

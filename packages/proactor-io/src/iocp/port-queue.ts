@@ -1,0 +1,108 @@
+import { CompletionPort, E, PENDING, type PortCompletions, systemError } from '@tsyncio/socket/native';
+
+import type { CompletionQueue } from '../completion-queue.js';
+import type { Operation } from '../operation.js';
+import { OperationQueue } from '../operation-queue.js';
+
+/** A completion port with its pending operations, and how a sleeping loop learns of completions. */
+export class PortQueue extends OperationQueue implements CompletionQueue, PortCompletions {
+  private readonly port = new CompletionPort(systemError);
+  private readonly operations: (Operation | null)[] = [];
+  /** Called when nothing is pending any more, after {@link close}. */
+  onClosed: () => void = () => undefined;
+
+  /** Requests that are pending in the kernel. */
+  get pending(): number {
+    return this.port.pending;
+  }
+
+  /** @returns As {@link CompletionPort.attach}. */
+  attach(socket: number): number {
+    return this.port.attach(socket);
+  }
+
+  poll(operation: Operation, fd: number, events: number): void {
+    const slot = this.begin(operation);
+    if (slot >= 0) this.settle(operation, this.port.poll(slot, fd, events));
+  }
+
+  /**
+   * Receives into memory that stays where it is until the completion.
+   *
+   * @param skips - What {@link attach} said.
+   */
+  receive(operation: Operation, fd: number, address: number, length: number, skips: boolean): void {
+    const slot = this.begin(operation);
+    if (slot >= 0) this.settle(operation, this.port.receive(slot, fd, address, length, skips));
+  }
+
+  cancel(operation: Operation): void {
+    if (operation.slot < 0 || operation.cancelling) return;
+    operation.cancelling = true;
+    this.port.cancel(operation.slot);
+  }
+
+  cancelNow(first: Operation, second: Operation | null = null): void {
+    for (const operation of [first, second]) {
+      if (operation === null) continue;
+      this.unwant(operation);
+      this.cancel(operation);
+    }
+  }
+
+  /** A packet. */
+  completed(slot: number, result: number): void {
+    const operation = this.operations[slot]!;
+    this.operations[slot] = null;
+    operation.slot = -1;
+    operation.cancelling = false;
+    operation.completed(result, 0);
+  }
+
+  advance(): void {
+    this.polls++;
+    this.reconcile();
+    this.port.collect(this);
+  }
+
+  arm(turn: () => void): void {
+    this.turn = turn;
+    if (this.wanted === 0) return;
+    if (this.touched.length > 0) turn();
+    else this.port.wait(turn);
+  }
+
+  disarm(): void {
+    if (this.turn === null) return;
+    this.turn = null;
+    this.port.endWait();
+  }
+
+  /** The port does it in {@link close}, which waits for a thread. */
+  cancelAll(): boolean {
+    this.touched.length = 0;
+    return false;
+  }
+
+  close(): void {
+    this.disarm();
+    this.port.close(this, () => this.onClosed());
+  }
+
+  private begin(operation: Operation): number {
+    this.markBegun(operation);
+    const slot = this.port.take();
+    if (slot < 0) {
+      operation.completed(-E.ENOBUFS, 0);
+      return -1;
+    }
+    operation.slot = slot;
+    this.operations[slot] = operation;
+    return slot;
+  }
+
+  /** What the call said: nothing is pending, unless it did. */
+  private settle(operation: Operation, result: number): void {
+    if (result !== PENDING) this.completed(operation.slot, result);
+  }
+}
