@@ -2,7 +2,7 @@
 //   npm run bench                                   # everything; the tables go to tooling/bench/results as well
 //   npm run bench -- --suite echo                   # one suite, or several with commas: those of `suites` below
 //   npm run bench -- --only switch,gather           # scenarios whose name contains one of these; nothing is stored
-//   npm run bench -- --rounds 5 --scale 0.5         # more or fewer rounds, more or less work in each
+//   npm run bench -- --rounds 5 --scale 0.5         # more or fewer rounds, more or less work in each; what is stored says so
 //   npm run bench -- --quick                        # one short round, for trying; nothing is stored
 //   npm run bench -- --node path/to/node            # another Node, for tsyncio and for Node's own column
 //   npm run bench -- --no-build                     # measures what was built before
@@ -53,7 +53,7 @@ const rounds = options.quick ? 1 : Number(options.rounds);
 const scale = options.quick ? 0.2 : Number(options.scale);
 const words = options.only.split(',').filter((word) => word !== '');
 const chosen = ({ name }) => words.length === 0 || words.some((word) => name.includes(word));
-const complete = words.length === 0 && scale === 1;
+const complete = words.length === 0 && !options.quick;
 
 if (!options['no-build']) build();
 const { peers, missing } = findPeers(options.node);
@@ -95,7 +95,9 @@ function factsOf(found, absent) {
   const titles = found.slice(2).map((peer) => peer.title);
   const left = absent.length === 0 ? [] : [`not found and left out: ${absent.join(', ')}`];
   const machine = `${availableParallelism()} cores, ${process.platform} ${process.arch}`;
-  const facts = [[`Node ${found[0].version}`, ...titles, machine].join(', '), ...left, `${rounds} rounds`].join('; ');
+  const work = scale === 1 ? [] : [`${scale} of the usual work in each`];
+  const versions = [`Node ${found[0].version}`, ...titles, machine].join(', ');
+  const facts = [versions, ...left, `${rounds} rounds`, ...work].join('; ');
   console.log(facts);
   return facts;
 }
