@@ -1,5 +1,5 @@
 // Tests that other systems run and Windows does not, by file (below packages/) and title of a test or of a block around it, each with its reason.
-// Without titles: the whole file.
+// Without titles: the whole file. `within`: the title of a block around it.
 'use strict';
 
 const posix = 'it is of POSIX';
@@ -144,5 +144,17 @@ module.exports = [
     files: /^executors\/test\/faults/,
     titles: /dies while it is idle/,
     reason: 'Wine tells late that a process or thread has ended',
+  },
+  {
+    files: /^tsyncio\/test\/umbrella/,
+    titles: /POLICY-12|LOOP-RUN-23/,
+    reason: 'the default is a ProactorEventLoop (windows-default.win32.test.ts)',
+  },
+  { files: /^tsyncio\/test\/closed-loop/, titles: /LOOP-CLOSE-06/, reason: 'the default loop has no readers' },
+  {
+    files: /^transports-protocols\/test\/watching/,
+    within: /IocpProactor/,
+    titles: /READER-08/,
+    reason: 'the proactor has no readers',
   },
 ];

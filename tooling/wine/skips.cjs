@@ -7,10 +7,16 @@ const packages = path.resolve(require.resolve('./left-out.cjs'), '../../../packa
 const file = path.relative(packages, globalThis.expect.getState().testPath).replaceAll(path.sep, '/');
 const rules = leftOut.filter(({ files }) => files.test(file));
 
-/** The reason of the blocks that are being declared, innermost last. */
+/** The reason of the blocks that are being declared, innermost last; and the titles of all blocks. */
 const around = [];
+const blocks = [];
 const reasonOf = (title) =>
-  around.at(-1) ?? rules.find(({ titles }) => titles === undefined || titles.test(String(title)))?.reason;
+  around.at(-1) ??
+  rules.find(
+    ({ titles, within }) =>
+      (titles === undefined || titles.test(String(title))) &&
+      (within === undefined || blocks.some((block) => within.test(block))),
+  )?.reason;
 const marked = (title, reason) => `${title} (left out on Windows: ${reason})`;
 
 function wrapTest(original) {
@@ -34,25 +40,26 @@ function wrapTest(original) {
 }
 
 function wrapDescribe(original) {
-  const within = (title, body) => {
-    return (...row) => {
-      const reason = reasonOf([title, ...row.filter((each) => typeof each === 'string')].join(' '));
-      if (reason === undefined) return body(...row);
-      around.push(reason);
+  const within =
+    (title, body) =>
+    (...row) => {
+      const full = [title, ...row.filter((each) => typeof each === 'string')].join(' ');
+      const reason = reasonOf(full);
+      blocks.push(full);
+      if (reason !== undefined) around.push(reason);
       try {
         return body(...row);
       } finally {
-        around.pop();
+        blocks.pop();
+        if (reason !== undefined) around.pop();
       }
     };
-  };
-  const wrapped = Object.assign((title, body) => original(title, within(title, body)), original, {
+  return Object.assign((title, body) => original(title, within(title, body)), original, {
     each:
       (...table) =>
       (title, body) =>
         original.each(...table)(title, within(title, body)),
   });
-  return wrapped;
 }
 
 if (rules.length > 0) {

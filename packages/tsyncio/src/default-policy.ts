@@ -1,10 +1,11 @@
 import { BaseDefaultEventLoopPolicy } from '@tsyncio/policy';
 import type { EventLoop } from './event-loop.js';
+import { ProactorEventLoop } from './proactor-event-loop.js';
 import { SelectorEventLoop } from './selector-event-loop.js';
 
-/** Makes {@link SelectorEventLoop}s. asyncio: `DefaultEventLoopPolicy`. */
+/** Makes {@link SelectorEventLoop}s; on Windows {@link ProactorEventLoop}s. asyncio: `DefaultEventLoopPolicy`. */
 export class DefaultEventLoopPolicy extends BaseDefaultEventLoopPolicy<EventLoop> {
   override loopFactory(): EventLoop {
-    return new SelectorEventLoop();
+    return process.platform === 'win32' ? new ProactorEventLoop() : new SelectorEventLoop();
   }
 }

@@ -3,7 +3,7 @@ import { DefaultSelector } from '@tsyncio/selector-io';
 
 /** What {@link explainBackend} tells. */
 export interface BackendExplanation {
-  /** What the default policy's loops run on: `'EpollSelector'`. asyncio's default is a selector too, except on Windows. */
+  /** What the default policy's loops run on: `'EpollSelector'`; on Windows, as in asyncio, a proactor: `'IocpProactor'`. */
   readonly default: string;
   /** Whether `new ProactorEventLoop()` works here. */
   readonly proactor: boolean;
@@ -18,6 +18,12 @@ export interface BackendExplanation {
  * console.log(explainBackend().text);
  */
 export function explainBackend(): BackendExplanation {
+  if (process.platform === 'win32') {
+    const text =
+      'Loops run on IocpProactor by default: ProactorEventLoop is available, on I/O completion ports. ' +
+      'SelectorEventLoop runs on SelectSelector.';
+    return { default: 'IocpProactor', proactor: true, text };
+  }
   const { name } = DefaultSelector;
   const probed = probeIoUring();
   const proactor = probed.available

@@ -7,8 +7,11 @@
  */
 import { setDefaultPolicyFactory } from '@tsyncio/core';
 import { DefaultEventLoopPolicy } from './default-policy.js';
+import { WindowsProactorEventLoopPolicy } from './windows-policies.js';
 
-setDefaultPolicyFactory(() => new DefaultEventLoopPolicy());
+setDefaultPolicyFactory(() =>
+  process.platform === 'win32' ? new WindowsProactorEventLoopPolicy() : new DefaultEventLoopPolicy(),
+);
 
 export {
   BrokenPipeError,
@@ -150,7 +153,7 @@ export {
   type RunnerOptions,
   type RunnerRunOptions,
 } from '@tsyncio/policy';
-export { IoUringProactor, probeIoUring, type IoUringProbe, type Proactor } from '@tsyncio/proactor-io';
+export { IocpProactor, IoUringProactor, probeIoUring, type IoUringProbe, type Proactor } from '@tsyncio/proactor-io';
 export {
   BaseSelector,
   DefaultSelector,

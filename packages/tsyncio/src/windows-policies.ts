@@ -2,7 +2,6 @@ import { NotImplementedError } from '@tsyncio/core';
 import { BaseDefaultEventLoopPolicy } from '@tsyncio/policy';
 import { DefaultEventLoopPolicy } from './default-policy.js';
 import type { EventLoop } from './event-loop.js';
-import { ProactorEventLoop } from './proactor-event-loop.js';
 import { SelectorEventLoop } from './selector-event-loop.js';
 
 /**
@@ -14,10 +13,6 @@ export class WindowsProactorEventLoopPolicy extends DefaultEventLoopPolicy {
   constructor() {
     super();
     requireWindows('WindowsProactorEventLoopPolicy', '{ loopFactory: () => new ProactorEventLoop() }');
-  }
-
-  override loopFactory(): EventLoop {
-    return new ProactorEventLoop();
   }
 }
 

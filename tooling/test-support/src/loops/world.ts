@@ -1,6 +1,6 @@
 import type { Clock, ExceptionContext } from '@tsyncio/core';
 import { sleep, TaskLoop } from '@tsyncio/futures-tasks';
-import { IoUringProactor, probeIoUring } from '@tsyncio/proactor-io';
+import { IocpProactor, IoUringProactor, probeIoUring } from '@tsyncio/proactor-io';
 import { EpollSelector, PollSelector, type Selector, SelectorIo, SelectSelector } from '@tsyncio/selector-io';
 import {
   type AddressLike,
@@ -56,11 +56,15 @@ export const selectors: readonly (readonly [name: string, make: MakeLoop])[] = [
       ] satisfies [string, MakeLoop][])),
   ['SelectSelector', over(() => new SelectSelector())],
   // Has every port that a selector has, and no selector.
+  ...(onWindows ? ([['IocpProactor', overProactor]] satisfies [string, MakeLoop][]) : []),
   ...(probeIoUring().available ? ([['IoUringProactor', overProactor]] satisfies [string, MakeLoop][]) : []),
 ];
 
 function overProactor(options: { clock?: Clock } = {}): TaskLoop<SelectorIo> {
-  return new TaskLoop({ ...options, backend: new IoUringProactor() }) as unknown as TaskLoop<SelectorIo>;
+  return new TaskLoop({
+    ...options,
+    backend: onWindows ? new IocpProactor() : new IoUringProactor(),
+  }) as unknown as TaskLoop<SelectorIo>;
 }
 
 function over(makeSelector: () => Selector): MakeLoop {
