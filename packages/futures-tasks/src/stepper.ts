@@ -155,7 +155,11 @@ export class Stepper implements Waiter {
   private wait(yielded: unknown): void {
     const { owner } = this;
     if (yielded === undefined) {
-      owner.scheduler.enqueue(this);
+      try {
+        owner.scheduler.enqueue(this);
+      } catch (error) {
+        this.advance(error, true); // the loop is closed: there is no next iteration to throw it in
+      }
     } else if (yielded instanceof FutureWait || hasBrand(yielded, 'FutureWait')) {
       this.waitFor((yielded as FutureWait<unknown>).source);
     } else if (yielded instanceof PromiseWait) {

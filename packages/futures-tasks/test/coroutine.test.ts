@@ -17,9 +17,11 @@ import {
   finishedOperation,
   isCoroutine,
   isCoroutineFunction,
+  operation,
   QueueEmpty,
   QueueFull,
   sleep,
+  TaskLoop,
   type Coroutine,
   type Future,
 } from '@tsyncio/futures-tasks';
@@ -422,4 +424,20 @@ describe('what a thunk may return', () => {
       });
       expect((await errorOf(task)).message).toBe('at once');
     }));
+});
+
+test('a bare yield on a closed loop throws there, so that a generator can clean up', async () => {
+  const loop = new TaskLoop();
+  loop.close();
+  const steps: string[] = [];
+  function* work(): Generator<unknown, void, unknown> {
+    try {
+      yield;
+      steps.push('went on');
+    } finally {
+      steps.push('cleaned up');
+    }
+  }
+  expect((await errorOf(operation(loop, work()))).message).toBe('Event loop is closed');
+  expect(steps).toEqual(['cleaned up']);
 });
