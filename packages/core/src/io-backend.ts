@@ -32,11 +32,8 @@ export interface IoBackend {
   /**
    * The loop goes to sleep: call `turn` when something becomes ready. Calling it for nothing, or twice, is allowed; it never throws. What
    * `arm` itself throws ends the run, as with {@link poll}.
-   *
-   * @param turnNow - If given, may be called in place of `turn`, once, from a callback of Node's that no other code is behind and after which Node
-   *   runs microtasks: it saves the wait for a turn.
    */
-  arm(turn: () => void, turnNow?: () => void): void;
+  arm(turn: () => void): void;
   /** The loop woke up, or its run ended: nothing may call `turn` any more. Idempotent. */
   disarm(): void;
   /** Makes an armed backend call `turn` soon. */

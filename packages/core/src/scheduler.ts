@@ -490,11 +490,6 @@ export class Scheduler<B extends IoBackend = NoIo> implements HandleOwner {
     this.runScope!.runInAsyncScope(this.drive);
   };
 
-  /** Called by a backend, in place of {@link requestTurn}. */
-  private readonly turnNow = (): void => {
-    if (!this.turnRequested) this.turn();
-  };
-
   /** Called by the host when the step of a task has ended. */
   private readonly stepEnded = (): void => {
     if (this.debugJob !== null) this.endDebugJob();
@@ -582,8 +577,7 @@ export class Scheduler<B extends IoBackend = NoIo> implements HandleOwner {
 
   private sleep(): void {
     this.idle = true;
-    if (this.host instanceof NodeHost) this.backend.arm(this.requestTurn, this.turnNow);
-    else this.backend.arm(this.requestTurn);
+    this.backend.arm(this.requestTurn);
     const timer = this.timers.peek();
     if (timer !== undefined && timer.deadline !== Infinity) {
       this.host.arm(Math.max(0, timer.deadline - this.time()), this.requestTurn);

@@ -55,7 +55,7 @@ interface Harvester {
 
 /** How a loop waits: an armed one calls back when the selector should be asked. */
 interface Sleeper {
-  arm(turn: () => void, turnNow: (() => void) | null): void;
+  arm(turn: () => void): void;
   disarm(): void;
   close(): void;
 }
@@ -98,7 +98,6 @@ export class SelectorIo implements StreamIo, PipeIo, DatagramIo, AcceptIo, Conne
   private sleeper: Sleeper | null;
   /** What an armed watch calls; null while the loop is awake. */
   private turn: (() => void) | null = null;
-  private turnNow: (() => void) | null = null;
   private closed = false;
 
   /**
@@ -133,10 +132,9 @@ export class SelectorIo implements StreamIo, PipeIo, DatagramIo, AcceptIo, Conne
     else for (const [key, events] of this.asked.select(timeout)) this.visit(key, events);
   }
 
-  arm(turn: () => void, turnNow: (() => void) | null = null): void {
+  arm(turn: () => void): void {
     if (!this.active) this.settleAll();
     this.turn = turn;
-    this.turnNow = turnNow;
     if (this.registered > 0) this.sleep();
   }
 
@@ -433,7 +431,7 @@ export class SelectorIo implements StreamIo, PipeIo, DatagramIo, AcceptIo, Conne
 
   private sleep(): void {
     this.sleeper ??= new DescriptorPoll(this.asked.fileno!());
-    this.sleeper.arm(this.turn!, this.turnNow);
+    this.sleeper.arm(this.turn!);
   }
 
   private checkOpen(): void {

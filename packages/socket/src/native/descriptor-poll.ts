@@ -8,7 +8,8 @@
  *  3. Close the poll before the descriptor.
  *  4. No `stop`, `ref` or `unref` after `close`.
  *  5. Keep the handle referenced: a collected one stops without a word.
- *  6. The callback never throws. On Node 26 no microtask runs after it, so that it only schedules there.
+ *  6. The callback never throws, and only schedules. Node has no callback scope around it: on Node 26 no microtask runs after it, and before that
+ *     whatever of Node's opens a scope in it (its TLS) ends the process by an assertion.
  *  7. The addon is pinned before the first poll, and every poll is closed before its thread ends (`pin.ts`).
  */
 import { NodeHost } from '@tsyncio/core';
@@ -50,24 +51,6 @@ function closed(poll: DescriptorPoll): void {
   forgetExit = null;
 }
 
-/** Whether microtasks run after the callback of a poll; null as long as nobody has asked. */
-let answer: boolean | null = null;
-
-/** Called in such a callback: asks Node at the first, by what comes first, a microtask or the next turn. */
-function microtasksRun(): boolean {
-  if (answer === null) {
-    answer = false;
-    let ran = false;
-    queueMicrotask(() => {
-      ran = true;
-    });
-    host.scheduleTurn(() => {
-      answer = ran;
-    });
-  }
-  return answer;
-}
-
 /**
  * Tells when a descriptor is ready, usually readable, level-triggered, once for each round of Node's loop.
  *
@@ -80,7 +63,6 @@ export class DescriptorPoll {
   private handle: node.PollHandle | null = null;
   private started = false;
   private onReadable: (() => void) | null = null;
-  private direct: (() => void) | null = null;
   private isClosed = false;
 
   /** @param fd - A pollable descriptor (rule 1), which must stay open until {@link close}. */
@@ -95,14 +77,10 @@ export class DescriptorPoll {
     if (this.started) this.handle!.start(interest, this.fire);
   }
 
-  /**
-   * Calls `callback`, which must only schedule, when the descriptor is ready; again and again until {@link disarm}, on Windows once. In its place
-   * `direct`, which may do anything, where Node runs microtasks after it (rule 6).
-   */
-  arm(callback: () => void, direct: (() => void) | null = null): void {
+  /** Calls `callback`, which must only schedule, when the descriptor is ready; again and again until {@link disarm}, on Windows once. */
+  arm(callback: () => void): void {
     if (this.isClosed) return;
     this.onReadable = callback;
-    this.direct = direct;
     if (this.started) return;
     if (this.handle === null) {
       pinAddon();
@@ -141,8 +119,7 @@ export class DescriptorPoll {
     }
     if (onReadable === null) return;
     try {
-      if (this.direct !== null && microtasksRun()) this.direct();
-      else onReadable();
+      onReadable();
     } catch (error) {
       // Rule 6. The port forbids it, so this is a bug of the backend: do not lose it, and do not let it reach libuv.
       host.scheduleTurn(() => {
