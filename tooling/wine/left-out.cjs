@@ -139,7 +139,7 @@ module.exports = [
   { files: /^executors\/test\/worker-function/, titles: /found from anywhere/, reason: 'paths begin with a drive' },
   { files: /^executors\/test\/faults/, titles: /fails its own work/, reason: 'no process ends by a signal' },
   { files: /^transports-protocols\/test\/tls-sendfile\.test/, reason: large },
-  { files: /^subprocess\/test\/(?!.*win32)/, reason: 'there are no children on Windows yet' },
+  { files: /^subprocess\/test\/(?!.*win32)/, reason: 'it is of POSIX: children of Windows have tests of their own' },
   {
     files: /^executors\/test\/faults/,
     titles: /dies while it is idle/,

@@ -14,9 +14,9 @@ import type { Child } from './child.js';
 import { OutputProtocol, type PipeOwner, StdinProtocol } from './child-pipes.js';
 import { adoptChild, forgetChild } from './children-of-loop.js';
 import { signalNumber } from './subprocess-options.js';
+import type { OurEnds } from './our-ends.js';
 import type { SubprocessProtocolCallbacks } from './subprocess-protocol.js';
 import { type Signal, SubprocessTransport } from './subprocess-transport.js';
-import { PipeFile, type Stdio } from './stdio.js';
 
 const SIGKILL = 9;
 const SIGTERM = 15;
@@ -73,15 +73,15 @@ export class ChildTransport extends SubprocessTransport implements PipeOwner {
    *
    * @throws What the pipes throw; the transport must be closed then.
    */
-  connect(stdio: Stdio, waiter: Future<void>): void {
+  connect(stdio: OurEnds, waiter: Future<void>): void {
     const { loop, pipes } = this;
     for (const fd of [0, 1, 2]) {
-      if (stdio.ours[fd]! < 0) continue;
-      const pipe = new PipeFile(stdio.ours[fd]!);
+      const pipe = stdio.end(fd);
+      if (pipe === null) continue;
       const transport =
         fd === 0
-          ? new WritePipeTransport(loop, pipe, new StdinProtocol(this))
-          : new ReadPipeTransport(loop, pipe, new OutputProtocol(this, fd));
+          ? new WritePipeTransport(loop, pipe, new StdinProtocol(this), null, stdio.io)
+          : new ReadPipeTransport(loop, pipe, new OutputProtocol(this, fd), null, stdio.io);
       stdio.take(fd);
       pipes.set(fd, transport);
       this.openPipes++;

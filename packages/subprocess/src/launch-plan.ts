@@ -21,6 +21,8 @@ export interface LaunchPlan {
   readonly closeFds: boolean;
   readonly uid: number | null;
   readonly gid: number | null;
+  /** Windows: the arguments are a command line already. */
+  readonly verbatim: boolean;
 }
 
 /** What a program gets that has no PATH. */
@@ -32,16 +34,28 @@ export function planExec(method: string, program: unknown, args: unknown, option
   if (!Array.isArray(args)) throw new TypeError(`${method}: args must be an array, got ${repr(args)}`);
   const rest = args.map((arg: unknown, i) => toBytes(method, `args[${i}]`, arg));
   const executable = executableOf(method, options);
-  return plan(method, executable ?? first, [first, ...rest], options);
+  return plan(method, executable ?? first, [first, ...rest], false, options);
 }
 
 /** @throws As {@link planExec}. */
 export function planShell(method: string, command: string | Uint8Array, options: SubprocessOptions): LaunchPlan {
-  const shell = executableOf(method, options) ?? Buffer.from('/bin/sh');
-  return plan(method, shell, [shell, Buffer.from('-c'), toBytes(method, 'cmd', command)], options);
+  const given = executableOf(method, options);
+  const text = toBytes(method, 'cmd', command);
+  if (process.platform === 'win32') {
+    const shell = Buffer.from(process.env['ComSpec'] ?? 'cmd.exe');
+    return plan(method, given ?? shell, [shell, Buffer.from('/c'), Buffer.from(`"${text.toString()}"`)], true, options);
+  }
+  const shell = given ?? Buffer.from('/bin/sh');
+  return plan(method, shell, [shell, Buffer.from('-c'), text], false, options);
 }
 
-function plan(method: string, file: Buffer, args: readonly Buffer[], options: SubprocessOptions): LaunchPlan {
+function plan(
+  method: string,
+  file: Buffer,
+  args: readonly Buffer[],
+  verbatim: boolean,
+  options: SubprocessOptions,
+): LaunchPlan {
   const env = environment(method, options.env ?? process.env);
   const { cwd, passFds, uid, gid } = options;
   const kept = [...(passFds ?? [])].map((fd) => checkDescriptor(method, fd)).filter((fd) => fd > 2);
@@ -58,6 +72,7 @@ function plan(method: string, file: Buffer, args: readonly Buffer[], options: Su
     closeFds: options.closeFds !== false || kept.length > 0,
     uid: checkId(method, 'uid', uid),
     gid: checkId(method, 'gid', gid),
+    verbatim,
   };
 }
 

@@ -3,6 +3,7 @@ import { fileDescriptor, type OwnedDescriptor } from '@tsyncio/socket';
 import { dupAbove, E, makePipe, openNull, systemCalls, systemError } from '@tsyncio/socket/native';
 
 import { DEVNULL, PIPE, STDOUT } from './constants.js';
+import type { OurEnds } from './our-ends.js';
 import type { SubprocessOptions } from './subprocess-options.js';
 
 /** The three streams as the caller wants them: a constant, a descriptor, or null. */
@@ -28,7 +29,7 @@ function targetOf(method: string, name: string, target: unknown): number | null 
 }
 
 /** Our end of a pipe, for its transport. */
-export class PipeFile implements OwnedDescriptor {
+class PipeFile implements OwnedDescriptor {
   constructor(private fd: number) {}
 
   /** -1 once closed. */
@@ -43,7 +44,7 @@ export class PipeFile implements OwnedDescriptor {
 }
 
 /** The descriptors of one child's standard streams. */
-export class Stdio {
+export class Stdio implements OurEnds {
   /** What becomes 0, 1 and 2 of the child; -1: nothing new. Each is 3 or more, or the number itself. */
   readonly child: [number, number, number] = [-1, -1, -1];
   /** Our ends of the pipes; -1: no pipe, or handed over. */
@@ -76,7 +77,10 @@ export class Stdio {
     }
   }
 
-  /** Our end of a pipe, for whoever closes it. */
+  end(fd: number): OwnedDescriptor | null {
+    return this.ours[fd]! < 0 ? null : new PipeFile(this.ours[fd]!);
+  }
+
   take(fd: number): number {
     const end = this.ours[fd]!;
     this.ours[fd] = -1;

@@ -8,7 +8,8 @@ import type { Child } from './child.js';
 import { ChildTransport, type SubprocessLoop } from './child-transport.js';
 import { DEVNULL, PIPE, STDOUT } from './constants.js';
 import { type LaunchPlan, pathText, planExec, planShell } from './launch-plan.js';
-import { spawnByNode } from './node-child.js';
+import { spawnByNode, spawnOnWindows } from './node-child.js';
+import type { OurEnds } from './our-ends.js';
 import { spawnProgram } from './spawn-program.js';
 import { SpawnedChild } from './spawned-child.js';
 import { planStdio, Stdio, type StdioPlan } from './stdio.js';
@@ -57,7 +58,7 @@ export function subprocessExec<P extends SubprocessProtocolCallbacks>(
 }
 
 /**
- * Runs a command of the shell, `/bin/sh -c`. Else as {@link subprocessExec}. asyncio: `loop.subprocess_shell`.
+ * Runs a command of the shell, `/bin/sh -c`, on Windows `cmd.exe /c`. Else as {@link subprocessExec}. asyncio: `loop.subprocess_shell`.
  *
  * Whatever is put into the command must be quoted by the caller, or the shell obeys it.
  */
@@ -116,25 +117,43 @@ function* startChild(
   { launch, stdio: stdioPlan }: Plan,
   protocol: SubprocessProtocolCallbacks,
 ): CoroutineGenerator<ChildTransport> {
+  if (process.platform === 'win32') {
+    const [child, pipes] = yield* spawnOnWindows(loop, launch, stdioPlan);
+    try {
+      return yield* connectChild(loop, launch, protocol, child, pipes);
+    } finally {
+      pipes.close();
+    }
+  }
   const stdio = new Stdio(stdioPlan);
   try {
     const child = yield* spawnChild(loop, launch, stdio);
     stdio.closeChildEnds(); // at once: there is room for the pidfd then, when there is none to spare
-    const transport = new ChildTransport(loop, protocol, child);
-    if (loop.getDebug()) logger.debug(`process ${repr(launch.args[0]!.toString())} created: pid ${child.pid}`);
-    const connected = loop.createFuture<void>();
-    try {
-      transport.connect(stdio, connected);
-      yield* connected;
-    } catch (error) {
-      transport.close();
-      yield* transport.wait();
-      throw error;
-    }
-    return transport;
+    return yield* connectChild(loop, launch, protocol, child, stdio);
   } finally {
     stdio.close();
   }
+}
+
+function* connectChild(
+  loop: SubprocessLoop,
+  launch: LaunchPlan,
+  protocol: SubprocessProtocolCallbacks,
+  child: Child,
+  pipes: OurEnds,
+): CoroutineGenerator<ChildTransport> {
+  const transport = new ChildTransport(loop, protocol, child);
+  if (loop.getDebug()) logger.debug(`process ${repr(launch.args[0]!.toString())} created: pid ${child.pid}`);
+  const connected = loop.createFuture<void>();
+  try {
+    transport.connect(pipes, connected);
+    yield* connected;
+  } catch (error) {
+    transport.close();
+    yield* transport.wait();
+    throw error;
+  }
+  return transport;
 }
 
 function* spawnChild(loop: SubprocessLoop, plan: LaunchPlan, stdio: Stdio): CoroutineGenerator<Child> {

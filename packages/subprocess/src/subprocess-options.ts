@@ -53,9 +53,9 @@ export interface SubprocessOptions {
   readonly errors?: null | undefined;
   /** Refused: nothing of ours can run in the child between its birth and the program. */
   readonly preexecFn?: null | undefined;
-  /** Of Windows. */
+  /** Of Windows, where it is refused: Node cannot pass it on. */
   readonly startupinfo?: null | undefined;
-  /** Of Windows. */
+  /** As {@link startupinfo}. */
   readonly creationflags?: 0 | undefined;
 }
 
@@ -103,7 +103,13 @@ export function checkSubprocessOptions(method: string, shell: boolean, options: 
   if (isGiven(given['preexecFn'])) {
     throw new ValueError(`${method}: preexecFn is not supported: no JavaScript can run in the child`);
   }
-  if (process.platform === 'win32') return;
+  if (process.platform === 'win32') {
+    for (const name of ['startupinfo', 'creationflags', 'passFds']) {
+      if (given[name] && !isEmpty(given[name]))
+        throw new ValueError(`${method}: ${name} is not supported on Windows: Node's child_process has no such thing`);
+    }
+    return;
+  }
   if (isGiven(given['startupinfo'])) throw new ValueError('startupinfo is only supported on Windows platforms');
   if (given['creationflags']) throw new ValueError('creationflags is only supported on Windows platforms');
 }
@@ -111,6 +117,11 @@ export function checkSubprocessOptions(method: string, shell: boolean, options: 
 function checkKnown(method: string, options: unknown): Readonly<Record<string, unknown>> {
   checkOptions(method, SUBPROCESS_OPTIONS, options);
   return options as Readonly<Record<string, unknown>>;
+}
+
+/** An empty list of descriptors asks for nothing. */
+function isEmpty(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 0;
 }
 
 function isGiven(value: unknown): boolean {

@@ -10,7 +10,7 @@ export { createDatagramEndpoint, type DatagramOptions } from './create-datagram-
 export { checkUnixSocket, createUnixConnection, type UnixConnectionOptions } from './create-unix-connection.js';
 export { checkOptions, endpointArguments, type EndpointArguments } from './endpoint-arguments.js';
 export { FlowControlledTransport } from './flow-control.js';
-export type { PipeLike } from './pipe-descriptor.js';
+export type { PipeLike, PipeOpener } from './pipe-descriptor.js';
 export { checkFactory, type ProtocolFactory } from './protocol-factory.js';
 export {
   BaseProtocol,

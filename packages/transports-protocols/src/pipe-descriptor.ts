@@ -9,6 +9,9 @@ import { fileDescriptor, type OwnedDescriptor, type PipeIo, type PipeKind } from
  */
 export type PipeLike = number | OwnedDescriptor | { readonly fd: number; close(): unknown };
 
+/** Who opens the channel of a pipe transport: the loop's backend, or whoever else has the pipe. */
+export type PipeOpener = Pick<PipeIo, 'openPipe' | 'pipeKind'>;
+
 /** The one who closes it. @throws ValueError for what has no descriptor, TypeError for what cannot be closed. */
 export function ownedDescriptor(method: string, pipe: PipeLike): OwnedDescriptor {
   const fd = fileDescriptor(pipe);
@@ -18,7 +21,7 @@ export function ownedDescriptor(method: string, pipe: PipeLike): OwnedDescriptor
 }
 
 /** @throws ValueError for regular files, directories and block devices. OSError (`EBADF`) for a descriptor that is closed. */
-export function pipeKind(backend: PipeIo, method: string, fd: number): PipeKind {
+export function pipeKind(backend: PipeOpener, method: string, fd: number): PipeKind {
   const known = backend.pipeKind?.(fd) ?? null;
   if (known !== null) return known;
   const stat = statOf(fd);

@@ -2,7 +2,7 @@ import { Handle, isExitError } from '@tsyncio/core';
 import type { Future, TaskLoop } from '@tsyncio/futures-tasks';
 import type { PipeIo, PipeKind, StreamChannel, StreamSink } from '@tsyncio/socket';
 
-import { ownedDescriptor, pipeKind, type PipeLike } from './pipe-descriptor.js';
+import { ownedDescriptor, pipeKind, type PipeLike, type PipeOpener } from './pipe-descriptor.js';
 import { checkProtocol } from './protocol.js';
 import { type AnyProtocol, callProtocol, enqueueBeginning, type ProtocolCaller } from './protocol-calls.js';
 import type { BaseTransport } from './transport.js';
@@ -35,15 +35,16 @@ export class PipeEnd<P extends AnyProtocol> implements ProtocolCaller {
     pipe: PipeLike,
     end: 'read' | 'write',
     protocol: P,
+    io: PipeOpener,
   ) {
     const method = end === 'read' ? 'connectReadPipe' : 'connectWritePipe';
     checkProtocol(method, protocol);
     const owned = ownedDescriptor(method, pipe);
     this.protocol = protocol;
     this.fd = owned.fileno();
-    this.kind = pipeKind(loop.backend, method, this.fd);
+    this.kind = pipeKind(io, method, this.fd);
     this.scope = new Handle(loseEnd, [this], loop);
-    this.channel = loop.backend.openPipe(owned, end, transport, loop);
+    this.channel = io.openPipe(owned, end, transport, loop);
   }
 
   /** `connectionMade`, then `start`, then whoever made the transport goes on, in this order. */

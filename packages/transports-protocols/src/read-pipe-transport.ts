@@ -3,7 +3,7 @@ import type { Future, TaskLoop } from '@tsyncio/futures-tasks';
 import type { PipeIo, StreamSink } from '@tsyncio/socket';
 
 import { bufferOf } from './buffer-of.js';
-import type { PipeLike } from './pipe-descriptor.js';
+import type { PipeLike, PipeOpener } from './pipe-descriptor.js';
 import { PipeEnd } from './pipe-end.js';
 import {
   type BaseProtocolCallbacks,
@@ -37,9 +37,15 @@ export class ReadPipeTransport extends ReadTransport implements StreamSink {
    * @throws ValueError for a regular file and for what is no descriptor; RuntimeError if a transport of the loop uses it already; the
    *   system's error if it is closed. In all cases it stays the caller's.
    */
-  constructor(loop: TaskLoop<PipeIo>, pipe: PipeLike, protocol: ReadPipeProtocol, waiter: Future<void> | null = null) {
+  constructor(
+    loop: TaskLoop<PipeIo>,
+    pipe: PipeLike,
+    protocol: ReadPipeProtocol,
+    waiter: Future<void> | null = null,
+    io: PipeOpener = loop.backend,
+  ) {
     super({ pipe });
-    this.end = new PipeEnd(loop, this, pipe, 'read', protocol);
+    this.end = new PipeEnd(loop, this, pipe, 'read', protocol, io);
     this.buffered = isBufferedProtocol(protocol);
     this.end.begin(() => this.startReading(), waiter);
   }

@@ -4,7 +4,7 @@ import type { PipeIo, StreamSink } from '@tsyncio/socket';
 
 import { checkBytes } from './bytes.js';
 import { FlowControlledTransport } from './flow-control.js';
-import type { PipeLike } from './pipe-descriptor.js';
+import type { PipeLike, PipeOpener } from './pipe-descriptor.js';
 import { PipeEnd } from './pipe-end.js';
 import type { BaseProtocolCallbacks } from './protocol.js';
 import { callProtocol, countLostWrite } from './protocol-calls.js';
@@ -29,9 +29,15 @@ export class WritePipeTransport extends FlowControlledTransport implements Strea
   private lostWrites = 0;
 
   /** Takes over the pipe, as {@link ReadPipeTransport} does. */
-  constructor(loop: TaskLoop<PipeIo>, pipe: PipeLike, protocol: WritePipeProtocol, waiter: Future<void> | null = null) {
+  constructor(
+    loop: TaskLoop<PipeIo>,
+    pipe: PipeLike,
+    protocol: WritePipeProtocol,
+    waiter: Future<void> | null = null,
+    io: PipeOpener = loop.backend,
+  ) {
     super({ pipe });
-    this.end = new PipeEnd(loop, this, pipe, 'write', protocol);
+    this.end = new PipeEnd(loop, this, pipe, 'write', protocol, io);
     this.pause = new Handle(() => this.callFlowControl('pauseWriting'), [], loop);
     // Of a character device one cannot tell: a terminal is readable because somebody types.
     this.end.begin(() => {

@@ -39,4 +39,5 @@ export { GATHER_MAX, type SystemCalls } from './system-calls.js';
 export { SO_EXCLUSIVEADDRUSE } from './win32/abi.js';
 export { CommittedMemory } from './win32/committed-memory.js';
 export { CompletionPort, PENDING, type PortCompletions } from './win32/completion-port.js';
+export { makeInheritedPipe } from './win32/inherited-pipe.js';
 export { isSocket, SocketSets } from './win32/select.js';

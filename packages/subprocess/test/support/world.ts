@@ -29,7 +29,7 @@ export function eachSelector(
 }
 
 /** Options that have Node's spawner used: our own user id changes nothing else. */
-export const BY_NODE: SubprocessOptions = { uid: process.getuid!() };
+export const BY_NODE: SubprocessOptions = { uid: process.getuid?.() };
 
 /** The tests that `body` declares, with each way to start a program. */
 export function eachSpawner(body: (spawner: SubprocessOptions) => void): void {
