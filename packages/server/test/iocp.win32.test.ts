@@ -122,7 +122,7 @@ test(
       () => ({ datagramReceived: (data: Buffer) => received.setResult(String(data)) }),
       { localAddr: ['127.0.0.1', 0] },
     );
-    transport.sendto(Buffer.from('to myself'), transport.getExtraInfo('sockname') as [string, number]);
+    transport.sendto(Buffer.from('to myself'), transport.getExtraInfo('sockname'));
     expect(await received).toBe('to myself');
     transport.close();
     await sleep(0);
