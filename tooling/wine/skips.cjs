@@ -3,6 +3,9 @@
 const path = require('node:path');
 const leftOut = require('./left-out.cjs');
 
+/* global jest */
+jest.setTimeout(30_000); // wineserver takes its time for each call
+
 const packages = path.resolve(require.resolve('./left-out.cjs'), '../../../packages');
 const file = path.relative(packages, globalThis.expect.getState().testPath).replaceAll(path.sep, '/');
 const rules = leftOut.filter(({ files }) => files.test(file));

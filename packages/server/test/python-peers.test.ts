@@ -142,7 +142,8 @@ class PostgresServer {
   transport!: Transport;
   readonly lost: Future<unknown>;
   private asked = 0;
-  private isSecure = false;
+  /** The transport of TLS, once there is one: data may come before whoever waits for it goes on. */
+  private secure: Future<Transport> | null = null;
 
   constructor(private readonly loop: TaskLoop<SelectorIo>) {
     this.lost = loop.createFuture<unknown>();
@@ -153,15 +154,16 @@ class PostgresServer {
   }
 
   async dataReceived(data: Buffer): Promise<void> {
-    if (this.isSecure) {
-      this.transport.write(Buffer.concat([Buffer.from('answer to '), data]));
+    if (this.secure !== null) {
+      (await this.secure).write(Buffer.concat([Buffer.from('answer to '), data]));
       return;
     }
     this.asked += data.length;
     if (this.asked < SSL_REQUEST.length) return;
-    this.isSecure = true;
+    this.secure = this.loop.createFuture<Transport>();
+    this.transport.pauseReading(); // what comes now is of TLS
     this.transport.write(Buffer.from('S'));
-    this.transport = await startTls(this.loop, this.transport, this, serverSsl, { serverSide: true });
+    this.secure.setResult(await startTls(this.loop, this.transport, this, serverSsl, { serverSide: true }));
   }
 
   connectionLost(error: unknown): void {
