@@ -8,8 +8,9 @@ import { fileURLToPath } from 'node:url';
 /**
  * Compiles programs of the folder `c`, into a temporary folder that goes with this process.
  *
- * @param {string[]} names - `name-tls` is the program `name` over TLS.
- * @returns {Map<string, string>} The binary of each; nothing without a compiler, none over TLS without OpenSSL's headers.
+ * @param {string[]} names - `name-tls` is the program `name` over TLS, `uring-...` one that needs liburing.
+ * @returns {Map<string, string>} The binary of each; nothing without a compiler, none over TLS without OpenSSL's headers, none with io_uring
+ *   without liburing's.
  */
 export function compile(names) {
   const binaries = new Map();
@@ -21,10 +22,11 @@ export function compile(names) {
     const isTls = name.endsWith('-tls');
     const source = fileURLToPath(new URL(`c/${name.replace(/-tls$/, '')}.c`, import.meta.url));
     const flags = ['-O2', '-Wall', ...(isTls ? ['-DTLS'] : []), '-o', binary, source];
-    const libraries = isTls ? ['-lssl', '-lcrypto'] : [];
+    const onUring = name.startsWith('uring-');
+    const libraries = isTls ? ['-lssl', '-lcrypto'] : onUring ? ['-luring'] : [];
     const { status, stderr } = spawnSync(compiler, [...flags, ...libraries], { encoding: 'utf8' });
     if (status === 0) binaries.set(name, binary);
-    else if (!isTls) throw new Error(stderr);
+    else if (!isTls && !onUring) throw new Error(stderr);
   }
   return binaries;
 }

@@ -17,16 +17,17 @@ import { certificateFiles, descriptorLimit, temporaryFolder } from '../tools.mjs
 export const title = 'Echo of the transports';
 
 export const notes = `Over the loopback interface: \`createServer\` and its kin with a protocol that writes back what it receives, Node's \`net\`, \`tls\` and \`dgram\`, and
-the limit, a small server in C. Server and client each have a processor of their own where that is possible; the processor time of the
-server (user and system, all its threads) is taken around the counted seconds: it hardly moves with what else the machine does, the other
-figures do. New connections send one byte, get it back and close. Memory is that which the server's process grows by (RSS), after a
-collection. A pipe has a writer in C: "small" is 4 KiB, "big" 256 KiB a piece. A peer without a line has nothing to compare.`;
+the limits, small servers in C on epoll and, where liburing is installed, on io_uring. Server and client each have a processor of their own
+where that is possible; the processor time of the server (user and system, all its threads) is taken around the counted seconds: it hardly
+moves with what else the machine does, the other figures do. New connections send one byte, get it back and close. Memory is that which
+the server's process grows by (RSS), after a collection. A pipe has a writer in C: "small" is 4 KiB, "big" 256 KiB a piece. A peer without a
+line has nothing to compare.`;
 
 const STREAM_PROGRAMS = ['echo-server', 'load', 'connections', 'hold'];
 export const programs = [
   ...STREAM_PROGRAMS,
   ...STREAM_PROGRAMS.map((name) => `${name}-tls`),
-  ...['udp-server', 'feeder', 'pipe-reader', 'sendfile-server', 'reader'],
+  ...['uring-server', 'udp-server', 'feeder', 'pipe-reader', 'sendfile-server', 'reader'],
 ];
 
 /** So much better than a peer; the line with the key `own`, if it is not tsyncio's first. */
@@ -156,7 +157,7 @@ export function scenarios(tools) {
       metrics,
       measure: measureOf(tools, load, server(kind)),
     }));
-  const all = scenario(echoMetrics, loadOf, echoes);
+  const all = scenario(echoMetrics, loadOf, echoes).map((echo) => ({ ...echo, variants: overUring(tools, echo.name) }));
   // The other clients exist in C only.
   if (binaries.size === 0) return all;
   return [
@@ -188,8 +189,20 @@ export function serversOf({ binaries }) {
   return (kind, more = argumentsOf[kind] ?? (() => [])) =>
     (peer) => {
       const args = more();
+      if (peer.command !== undefined) return peer.command(...args);
       return peer.key === 'c' ? inC[kind](...args) : [...peer.program('echo'), kind, ...args];
     };
+}
+
+/** The line of C over io_uring, for streams that are echoed as they are. */
+function overUring({ binaries }, name) {
+  const { server: kind = 'tcp', load } = echoes.find((echo) => echo.name === name);
+  if (!binaries.has('uring-server') || !['tcp', 'buffered', 'unix'].includes(kind)) return [];
+  // A buffer for each connection at least, and a message in one if that can be: what is quickest here.
+  const count = 2 ** Math.ceil(Math.log2(Math.max(load.connections, 64)));
+  const size = Math.min(Math.max(load.size, 16 * 1024), 64 * 1024);
+  const command = (...args) => [binaries.get('uring-server'), String(count), String(size), ...args];
+  return [{ key: 'c', title: 'C, io_uring', command }];
 }
 
 let folder;
