@@ -20,6 +20,7 @@ export type {
   DatagramIo,
   DatagramSink,
   ExitWatch,
+  NamedPipeIo,
   OwnedDescriptor,
   PipeIo,
   PipeKind,
@@ -60,6 +61,7 @@ export {
   sockSendto,
 } from './sock/index.js';
 export { acceptedFrom, connectError, type DescriptorKeeper, Socket, socketpair, type SocketOptions } from './socket.js';
+export { PipeHandle } from './pipe-handle.js';
 export { addReader, addWriter, removeReader, removeWriter, type WatchingLoop } from './watch.js';
 export * from './dns/constants.js';
 export { ensureResolved, type HostAndPort, type ResolvingLoop } from './dns/ensure-resolved.js';

@@ -16,6 +16,7 @@ import type { Handle, HandleOwner, IoBackend, OSError } from '@tsyncio/core';
 import type { Future } from '@tsyncio/futures-tasks';
 
 import type { Address, AddressLike, FileDescriptorLike } from './address.js';
+import type { PipeHandle } from './pipe-handle.js';
 import type { Socket } from './socket.js';
 
 /** The owner of an open stream (a transport), as its channel sees it. */
@@ -134,6 +135,23 @@ export interface PipeIo extends IoBackend {
    *   backend has no pipes. In all cases it stays the caller's.
    */
   openPipe(pipe: OwnedDescriptor, end: 'read' | 'write', sink: StreamSink, loop: HandleOwner): StreamChannel;
+}
+
+/** Named pipes of Windows. */
+export interface NamedPipeIo extends StreamIo {
+  /**
+   * A new instance of a server, which waits for a client from now on.
+   *
+   * @param first - It must be the first of that name.
+   * @throws OSError, with `path`: `EACCES` if it is not.
+   */
+  createPipeInstance(address: string, first: boolean): PipeHandle;
+  /** Tells once that a client has connected to an instance, or why none can; not after `stop`. The instance stays the caller's. */
+  acceptPipe(pipe: PipeHandle, onConnected: (error: OSError | null) => unknown, loop: HandleOwner): Acceptor;
+  /** The end of a client; null while no instance is free. @throws OSError, with `path`: `ENOENT` if there is no server. */
+  connectPipe(address: string): PipeHandle | null;
+  /** Opens a channel on an end, and takes ownership of it. There is no end of stream to be sent. @throws As {@link StreamIo.openStream}. */
+  openNamedPipe(pipe: PipeHandle, sink: StreamSink, loop: HandleOwner): StreamChannel;
 }
 
 /** The owner of an open datagram socket (a transport), as its channel sees it. */

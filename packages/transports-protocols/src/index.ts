@@ -6,6 +6,7 @@
 export { createConnection, type ConnectionOptions } from './create-connection.js';
 export { connectAcceptedSocket, type AcceptedSocketOptions } from './connect-accepted-socket.js';
 export { connectReadPipe, connectWritePipe } from './connect-pipe.js';
+export { createPipeConnection, DuplexPipeTransport, requireNamedPipes } from './create-pipe-connection.js';
 export { createDatagramEndpoint, type DatagramOptions } from './create-datagram-endpoint.js';
 export { checkUnixSocket, createUnixConnection, type UnixConnectionOptions } from './create-unix-connection.js';
 export { checkOptions, endpointArguments, type EndpointArguments } from './endpoint-arguments.js';

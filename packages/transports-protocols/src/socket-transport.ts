@@ -38,14 +38,20 @@ export abstract class SocketTransport<P extends AnyProtocol> extends FlowControl
   protected constructor(
     /** Internal. */
     readonly loop: TaskLoop<IoBackend>,
-    private readonly socket: Socket,
+    /** Null: there is none, but a pipe. */
+    private readonly socket: Socket | null,
     protocol: P,
     peername: Address | null | undefined,
+    extra: Readonly<Record<string, unknown>> = {},
   ) {
-    super({
-      sockname: nameOrNull(socket, 'getsockname'),
-      peername: peername ?? nameOrNull(socket, 'getpeername'),
-    });
+    super(
+      socket === null
+        ? extra
+        : {
+            sockname: nameOrNull(socket, 'getsockname'),
+            peername: peername ?? nameOrNull(socket, 'getpeername'),
+          },
+    );
     checkProtocol('protocol', protocol);
     this.protocol = protocol;
     this.scope = new Handle(runInScope, [this], loop);
@@ -57,7 +63,8 @@ export abstract class SocketTransport<P extends AnyProtocol> extends FlowControl
   }
 
   protected override lookUp(name: string): unknown {
-    return name === 'socket' ? (this.socketView ??= new TransportSocket(this.socket)) : super.lookUp(name);
+    if (name !== 'socket' || this.socket === null) return super.lookUp(name);
+    return (this.socketView ??= new TransportSocket(this.socket));
   }
 
   /** As {@link BaseTransport.setProtocol}; without effect once the connection is lost. */

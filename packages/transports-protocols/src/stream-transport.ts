@@ -46,6 +46,9 @@ export interface StreamTransportOptions {
   /** The peer as `accept` reported it; by default the socket is asked. */
   readonly peername?: Address | undefined;
   readonly owner?: TransportOwner | undefined;
+  /** Where there is no socket. Internal. */
+  readonly pipe?:
+    { open(sink: StreamSink): StreamChannel; readonly extra: Readonly<Record<string, unknown>> } | undefined;
 }
 
 /**
@@ -80,14 +83,14 @@ export class StreamTransport extends SocketTransport<StreamProtocol> implements 
    */
   constructor(
     loop: TaskLoop<StreamIo>,
-    socket: Socket,
+    socket: Socket | null,
     protocol: StreamProtocol,
     options: StreamTransportOptions = {},
   ) {
-    super(loop, socket, protocol, options.peername);
+    super(loop, socket, protocol, options.peername, options.pipe?.extra);
     this.buffered = isBufferedProtocol(protocol);
-    setNodelay(socket);
-    this.channel = loop.backend.openStream(socket, this, loop);
+    if (socket !== null) setNodelay(socket);
+    this.channel = socket === null ? options.pipe!.open(this) : loop.backend.openStream(socket, this, loop);
     this.owner = options.owner ?? null;
     this.owner?.attach(this);
     this.begin(options.waiter ?? null);

@@ -1,4 +1,12 @@
 import { IocpProactor, IoUringProactor, type Proactor } from '@tsyncio/proactor-io';
+import type { Operation } from '@tsyncio/futures-tasks';
+import { type PipeServer, startServingPipe } from '@tsyncio/server';
+import {
+  createPipeConnection,
+  type ProtocolFactory,
+  type StreamProtocol,
+  type Transport,
+} from '@tsyncio/transports-protocols';
 import { EventLoop } from './event-loop.js';
 
 /**
@@ -15,5 +23,26 @@ export class ProactorEventLoop extends EventLoop<Proactor> {
    */
   constructor(proactor: Proactor = process.platform === 'win32' ? new IocpProactor() : new IoUringProactor()) {
     super({ backend: proactor });
+  }
+
+  /**
+   * Connects to a named pipe of Windows. asyncio: `create_pipe_connection`. See `createPipeConnection` of `@tsyncio/transports-protocols`.
+   *
+   * @throws Through the operation: NotImplementedError on other systems.
+   */
+  createPipeConnection<P extends StreamProtocol>(
+    protocolFactory: ProtocolFactory<P>,
+    address: string,
+  ): Operation<[Transport, P]> {
+    return createPipeConnection(this, protocolFactory, address);
+  }
+
+  /**
+   * Serves a named pipe of Windows. asyncio: `start_serving_pipe`. See `startServingPipe` of `@tsyncio/server`.
+   *
+   * @throws Through the operation: NotImplementedError on other systems.
+   */
+  startServingPipe(protocolFactory: ProtocolFactory, address: string): Operation<[PipeServer]> {
+    return startServingPipe(this, protocolFactory, address);
   }
 }

@@ -1,8 +1,18 @@
-import { type HandleOwner, NodeHost, NotImplementedError, RuntimeError } from '@tsyncio/core';
-import type { OwnedDescriptor, Socket, StreamChannel, StreamSink } from '@tsyncio/socket';
-import { BlockPool } from '@tsyncio/socket/native';
+import { type HandleOwner, NodeHost, NotImplementedError, osError, type OSError, RuntimeError } from '@tsyncio/core';
+import {
+  type Acceptor,
+  type NamedPipeIo,
+  type OwnedDescriptor,
+  PipeHandle,
+  type Socket,
+  type StreamChannel,
+  type StreamSink,
+} from '@tsyncio/socket';
+import { BlockPool, E, namedPipes, systemError } from '@tsyncio/socket/native';
 
 import { CompletionProactor } from '../completion-proactor.js';
+import { AcceptPipe } from './accept-pipe.js';
+import { NamedPipeChannel } from './named-pipe-channel.js';
 import { PortQueue } from './port-queue.js';
 import { ReceiveMemory } from './receive-memory.js';
 import { IocpStreamChannel } from './stream-channel.js';
@@ -18,7 +28,7 @@ import { IocpStreamChannel } from './stream-channel.js';
  * @example
  * const loop = new TaskLoop({ backend: new IocpProactor() });
  */
-export class IocpProactor extends CompletionProactor<PortQueue> {
+export class IocpProactor extends CompletionProactor<PortQueue> implements NamedPipeIo {
   /** See `WatchIo`. */
   readonly noReaders =
     'loops on completion ports watch no descriptors for users, as in asyncio: use a SelectorEventLoop';
@@ -51,6 +61,34 @@ export class IocpProactor extends CompletionProactor<PortQueue> {
     throw new NotImplementedError('loops on completion ports have no pipes of POSIX');
   }
 
+  createPipeInstance(address: string, first: boolean): PipeHandle {
+    return this.pipeOf(namedPipes.create(address, first), 'CreateNamedPipe', address);
+  }
+
+  acceptPipe(pipe: PipeHandle, onConnected: (error: OSError | null) => unknown, loop: HandleOwner): Acceptor {
+    this.checkOpen();
+    return new AcceptPipe(this, pipe.fileno(), onConnected, loop);
+  }
+
+  connectPipe(address: string): PipeHandle | null {
+    const pipe = namedPipes.open(address);
+    return pipe === -E.EBUSY ? null : this.pipeOf(pipe, 'CreateFile', address);
+  }
+
+  openNamedPipe(pipe: PipeHandle, sink: StreamSink, loop: HandleOwner): StreamChannel {
+    this.checkOpen();
+    this.checkUnused(pipe.fileno());
+    return this.opened(new NamedPipeChannel(this, pipe, sink, loop));
+  }
+
+  private pipeOf(pipe: number, syscall: string, address: string): PipeHandle {
+    if (pipe < 0) throw pipeError(pipe, syscall, address);
+    const failed = this.queue.attachPipe(pipe);
+    if (failed >= 0) return new PipeHandle(pipe);
+    namedPipes.close(pipe);
+    throw pipeError(failed, 'CreateIoCompletionPort', address);
+  }
+
   protected releaseMemory(): void {
     this.forgetExit();
   }
@@ -63,4 +101,9 @@ export class IocpProactor extends CompletionProactor<PortQueue> {
     from.copy(piece, 0, 0, length);
     return piece;
   }
+}
+
+function pipeError(negated: number, syscall: string, path: string): OSError {
+  const { code, errno } = systemError(negated, syscall);
+  return osError({ code, errno, syscall, path });
 }

@@ -36,6 +36,29 @@ export class PortQueue extends OperationQueue implements CompletionQueue, PortCo
     if (slot >= 0) this.settle(operation, this.port.receive(slot, fd, address, length, skips));
   }
 
+  /** @returns As {@link CompletionPort.attachPipe}. */
+  attachPipe(pipe: number): number {
+    return this.port.attachPipe(pipe);
+  }
+
+  /** Reads from a pipe into memory that stays where it is until the completion. */
+  readFile(operation: Operation, pipe: number, address: number, length: number): void {
+    const slot = this.begin(operation);
+    if (slot >= 0) this.settle(operation, this.port.readFile(slot, pipe, address, length));
+  }
+
+  /** Writes to a pipe, as {@link readFile}. */
+  writeFile(operation: Operation, pipe: number, address: number, length: number): void {
+    const slot = this.begin(operation);
+    if (slot >= 0) this.settle(operation, this.port.writeFile(slot, pipe, address, length));
+  }
+
+  /** Waits for the client of an instance. */
+  connectNamedPipe(operation: Operation, pipe: number): void {
+    const slot = this.begin(operation);
+    if (slot >= 0) this.settle(operation, this.port.connectNamedPipe(slot, pipe));
+  }
+
   cancel(operation: Operation): void {
     if (operation.slot < 0 || operation.cancelling) return;
     operation.cancelling = true;

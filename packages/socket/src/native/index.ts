@@ -40,4 +40,5 @@ export { SO_EXCLUSIVEADDRUSE } from './win32/abi.js';
 export { CommittedMemory } from './win32/committed-memory.js';
 export { CompletionPort, PENDING, type PortCompletions } from './win32/completion-port.js';
 export { makeInheritedPipe } from './win32/inherited-pipe.js';
+export { namedPipes } from './win32/pipe-calls.js';
 export { isSocket, SocketSets } from './win32/select.js';

@@ -56,6 +56,9 @@ export interface CompletionCalls {
     outputLength: number,
   ): number;
   dosError(status: number): number;
+  readFile(file: Handle, into: Pointer, length: number, read: Pointer, overlapped: Pointer): number;
+  writeFile(file: Handle, from: Pointer, length: number, written: Pointer, overlapped: Pointer): number;
+  connectNamedPipe(pipe: Handle, overlapped: Pointer): number;
   receive(
     s: Handle,
     buffers: Pointer,
@@ -104,6 +107,9 @@ function declare(): CompletionCalls {
     createFile: of<'createFile'>(nt, 'NtCreateFile', status, [at, u32, at, at, at, u32, u32, u32, u32, at, u32]),
     control: of<'control'>(nt, 'NtDeviceIoControlFile', status, [handle, handle, at, at, at, u32, at, u32, at, u32]),
     dosError: of<'dosError'>(nt, 'RtlNtStatusToDosError', u32, [status]),
+    readFile: of<'readFile'>(kernel, 'ReadFile', int, [handle, at, u32, at, at]),
+    writeFile: of<'writeFile'>(kernel, 'WriteFile', int, [handle, at, u32, at, at]),
+    connectNamedPipe: of<'connectNamedPipe'>(kernel, 'ConnectNamedPipe', int, [handle, at]),
     receive: of<'receive'>(winsock, 'WSARecv', int, [handle, at, u32, at, at, at, at]),
   };
 }

@@ -43,6 +43,11 @@ const WAIT_MS = 1000;
 
 const ERROR_IO_PENDING = 997;
 const STATUS_PENDING = 0x103;
+/** A message was longer than the memory: the rest comes with the next read. */
+const ERROR_MORE_DATA = 234;
+const STATUS_BUFFER_OVERFLOW = 0x80000005 | 0;
+/** The client was there before. */
+const ERROR_PIPE_CONNECTED = 535;
 const SKIP_COMPLETION_PORT_ON_SUCCESS = 1;
 const SKIP_SET_EVENT_ON_HANDLE = 2;
 const IOCTL_AFD_POLL = 0x00012024;
@@ -121,6 +126,12 @@ export class CompletionPort {
     return Number(calls.setNotificationModes(s, SKIP_COMPLETION_PORT_ON_SUCCESS | SKIP_SET_EVENT_ON_HANDLE) !== 0);
   }
 
+  /** As {@link attach}, for a pipe: all that succeeds makes a packet. @returns 0, or the negated error number. */
+  attachPipe(pipe: number): number {
+    const { calls } = this;
+    return calls.createPort(pipe, this.port, 0, 0) === 0 ? -errnoOf(calls.lastError()) : 0;
+  }
+
   /** A slot for the next operation; -1 if there is none left. What is begun with it fails or gets its packet; both give it back. */
   take(): number {
     const slot = this.free.pop() ?? (this.handles.length < SLOTS ? this.handles.length : -1);
@@ -176,6 +187,27 @@ export class CompletionPort {
     if (failed === 0) return this.begun(slot, s);
     const error = calls.lastError();
     return error === ERROR_IO_PENDING ? this.begun(slot, s) : this.refused(slot, error);
+  }
+
+  /** Reads from a pipe. @returns {@link PENDING}, or the negated error number. */
+  readFile(slot: number, pipe: number, address: number, length: number): number {
+    const overlapped = this.slots.address + this.clear(slot);
+    return this.ofFile(slot, pipe, this.calls.readFile(pipe, address, length, 0, overlapped));
+  }
+
+  /** Writes to a pipe, as {@link readFile}. */
+  writeFile(slot: number, pipe: number, address: number, length: number): number {
+    const overlapped = this.slots.address + this.clear(slot);
+    return this.ofFile(slot, pipe, this.calls.writeFile(pipe, address, length, 0, overlapped));
+  }
+
+  /** Waits for the client of an instance. @returns 0 if there is one already and no packet will come; otherwise as {@link readFile}. */
+  connectNamedPipe(slot: number, pipe: number): number {
+    const overlapped = this.slots.address + this.clear(slot);
+    const done = this.calls.connectNamedPipe(pipe, overlapped);
+    if (done !== 0 || this.calls.lastError() !== ERROR_PIPE_CONNECTED) return this.ofFile(slot, pipe, done);
+    this.free.push(slot);
+    return 0;
   }
 
   /** Asks a pending operation to end; its packet comes all the same, with `ECANCELED` or with its result. */
@@ -287,7 +319,7 @@ export class CompletionPort {
   }
 
   private resultOf(slot: number, status: number, bytes: number): number {
-    if (status !== 0) return -errnoOf(this.calls.dosError(status));
+    if (status !== 0 && status !== STATUS_BUFFER_OVERFLOW) return -errnoOf(this.calls.dosError(status));
     if (this.handles[slot] !== 0) return bytes;
     const events = this.words[(slot * SLOT + ARGUMENTS + POLL_EVENTS) / 4]!;
     return (events & LOCAL_CLOSE) !== 0 ? -E.EBADF : events;
@@ -304,6 +336,12 @@ export class CompletionPort {
   private setLong(at: number, value: number): void {
     this.words[at / 4] = value | 0;
     this.words[at / 4 + 1] = Math.floor(value / 2 ** 32);
+  }
+
+  private ofFile(slot: number, file: number, done: number): number {
+    const error = done === 0 ? this.calls.lastError() : ERROR_IO_PENDING;
+    const willTell = error === ERROR_IO_PENDING || error === ERROR_MORE_DATA;
+    return willTell ? this.begun(slot, file) : this.refused(slot, error);
   }
 
   private begun(slot: number, handle: number): number {
