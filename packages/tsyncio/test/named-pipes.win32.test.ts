@@ -1,13 +1,9 @@
-import { NotImplementedError } from '@tsyncio/core';
-import { probeIoUring } from '@tsyncio/proactor-io';
 import { leakAudit } from '@tsyncio/test-support';
-import { failure } from '@tsyncio/test-support/loops/failure';
 import { ProactorEventLoop, Protocol, type Transport } from 'tsyncio';
 
 leakAudit();
 
 const onWindows = process.platform === 'win32' ? test : test.skip;
-const onUring = probeIoUring().available ? test : test.skip;
 
 class Shout extends Protocol {
   private transport!: Transport;
@@ -39,19 +35,6 @@ onWindows('IOCP-17, IOCP-18 the methods of a ProactorEventLoop', async () => {
       transport.close();
       expect(await lost).toBeNull();
       server.close();
-    });
-  } finally {
-    loop.close();
-  }
-});
-
-onUring('elsewhere they are not implemented', async () => {
-  const loop = new ProactorEventLoop();
-  try {
-    await loop.runUntilComplete(async () => {
-      const address = '\\\\.\\pipe\\tsyncio-none';
-      expect(await failure(loop.startServingPipe(() => new Shout(), address))).toBeInstanceOf(NotImplementedError);
-      expect(await failure(loop.createPipeConnection(() => new Shout(), address))).toBeInstanceOf(NotImplementedError);
     });
   } finally {
     loop.close();

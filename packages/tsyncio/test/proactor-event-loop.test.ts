@@ -3,6 +3,7 @@ import {
   EpollSelector,
   explainBackend,
   getRunningLoop,
+  NotImplementedError,
   probeIoUring,
   ProactorEventLoop,
   Protocol,
@@ -71,5 +72,18 @@ test('switched off, it says so, and a ProactorEventLoop is a RuntimeError with t
     new SelectorEventLoop(new EpollSelector()).close();
   } finally {
     delete process.env['TSYNCIO_IO_URING'];
+  }
+});
+
+onUring(`named pipes are of Windows${where}`, async () => {
+  const loop = new ProactorEventLoop();
+  try {
+    await loop.runUntilComplete(async () => {
+      const address = '\\\\.\\pipe\\tsyncio-none';
+      await expect(loop.startServingPipe(() => new Protocol(), address)).rejects.toThrow(NotImplementedError);
+      await expect(loop.createPipeConnection(() => new Protocol(), address)).rejects.toThrow(NotImplementedError);
+    });
+  } finally {
+    loop.close();
   }
 });
