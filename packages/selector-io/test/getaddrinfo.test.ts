@@ -74,8 +74,12 @@ testSlow('two lookups at a time, in the order of the calls; files are read meanw
     });
     loop.close();`);
   expect(lines[0]).toMatch(/^file /);
-  expect(seen.filter((line) => line.startsWith('begin')).map((line) => line.slice(11))).toEqual([
-    ...['150', '151', '152', '153', '154'],
+  const begun = seen.filter((line) => line.startsWith('begin')).map((line) => line.slice(11));
+  // Which of two threads is the first is up to the system.
+  expect([begun.slice(0, 2).sort(), begun.slice(2, 4).sort(), begun.slice(4)]).toEqual([
+    ['150', '151'],
+    ['152', '153'],
+    ['154'],
   ]);
   let running = 0;
   let most = 0;
@@ -100,7 +104,8 @@ testSlow('a cancelled wait ends at once; what has begun is freed when it ends, w
     });
     loop.close();`);
   expect(lines).toEqual(['true true true false true', '3']);
-  expect(seen.filter((line) => line.startsWith('begin'))).toEqual([
+  // Which of two threads is the first is up to the system.
+  expect(seen.filter((line) => line.startsWith('begin')).sort()).toEqual([
     'begin slow-300',
     'begin slow-301',
     'begin slow-303',
