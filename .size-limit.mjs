@@ -6,9 +6,9 @@ const limits = {
   'futures-tasks': 32, // with task groups, timeouts, eager tasks and call graphs
   executors: 10,
   policy: 10,
-  socket: 52, // with the resolver, OpenSSL, io_uring, posix_spawn and the tables of four systems
+  socket: 58, // with the resolver, OpenSSL, io_uring, posix_spawn, completion ports and the tables of four systems
   'selector-io': 20,
-  'proactor-io': 12,
+  'proactor-io': 16, // io_uring and completion ports
   'transports-protocols': 30,
   server: 15,
   streams: 12,
