@@ -27,6 +27,7 @@ import { ScriptedIo } from './support/scripted-io.js';
 import { drain, fill, inLoop, iterations, pair, reset, type World } from '@tsyncio/test-support/loops/world';
 import { backends, defaultBackend } from '@tsyncio/test-support/loops/backends';
 import { failure } from '@tsyncio/test-support/loops/failure';
+import { until } from '@tsyncio/test-support/loops/until';
 
 leakAudit();
 afterEach(() => jest.restoreAllMocks());
@@ -627,7 +628,7 @@ describe.each(ways.filter(({ way, family }) => way === 'fallback' && family === 
       unlock();
       expect(await operation).toBe(4);
       peer.send(Buffer.from('after'));
-      await iterations(3);
+      await until(() => got.length > 1);
       expect(got).toEqual(['during', 'after']);
       transport.abort();
       await iterations(3);
