@@ -116,6 +116,9 @@ export class Scheduler<B extends IoBackend = NoIo> implements HandleOwner {
   private closeCallbacks: (() => void)[] = [];
 
   /** @throws TypeError if an option has the wrong type. */
+  constructor(options: SchedulerOptions<B> & { readonly backend: B });
+  /** Without a backend there is no I/O: `createServer(new TaskLoop(), ...)` does not compile. */
+  constructor(...options: NoIo extends B ? [options?: SchedulerOptions<B>] : [options: { readonly backend: B }]);
   constructor(options: SchedulerOptions<B> = {}) {
     if (typeof options !== 'object' || options === null) throw new TypeError('options must be an object');
     checkOptions(options);
