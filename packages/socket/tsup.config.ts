@@ -1,3 +1,3 @@
 import { library } from '../../tooling/tsup-config/index.js';
 
-export default library({ index: 'src/index.ts', native: 'src/native/index.ts' });
+export default library({ index: 'src/index.ts', constants: 'src/all-constants.ts', native: 'src/native/index.ts' });

@@ -6,7 +6,7 @@
 export type { Address, AddressLike, FileDescriptorLike, Inet6Address, InetAddress, UnixAddress } from './address.js';
 export { type AncillaryMessage, CMSG_LEN, CMSG_SPACE, recvFds, sendFds } from './ancillary.js';
 export { fileDescriptor } from './arguments.js';
-export * from './constants.js';
+export * from './all-constants.js';
 export { ipVersion } from './native/ip.js';
 export { setDescriptorDebug } from './ownership.js';
 export type {
@@ -63,7 +63,6 @@ export {
 export { acceptedFrom, connectError, type DescriptorKeeper, Socket, socketpair, type SocketOptions } from './socket.js';
 export { PipeHandle } from './pipe-handle.js';
 export { addReader, addWriter, removeReader, removeWriter, type WatchingLoop } from './watch.js';
-export * from './dns/constants.js';
 export { ensureResolved, type HostAndPort, type ResolvingLoop } from './dns/ensure-resolved.js';
 export {
   type AddrInfo,

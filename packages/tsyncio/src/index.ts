@@ -170,7 +170,7 @@ export {
   type SelectorMap,
 } from '@tsyncio/selector-io';
 export { AbstractServer, Server, type Hosts, type ServerOptions, type UnixServerOptions } from '@tsyncio/server';
-export * from './socket-constants.js';
+export * from '@tsyncio/socket/constants';
 export { CMSG_LEN, CMSG_SPACE, Socket, recvFds, sendFds, setDescriptorDebug, socketpair } from '@tsyncio/socket';
 export type {
   AcceptIo,
