@@ -66,12 +66,6 @@ module.exports = [
   { files: /^streams\/test/, titles: /after a reset|however the connection ends/, reason: reset },
   { files: /^streams\/test/, titles: /STREAM-20/, reason: large },
   { files: /^selector-io\/test\/sock-sendall/, titles: /SOCK-24|SOCK-10/, reason: large },
-  {
-    files: /^selector-io\/test\/sock-recv/,
-    within: /IocpProactor/,
-    titles: /somebody who is quicker/,
-    reason: 'it hangs now and then, and nobody knows why yet',
-  },
   { files: /^selector-io\/test\/sock-datagram/, titles: /must wait for room/, reason: unix },
   { files: /^selector-io\/test\/sock-connect/, titles: /wrong addresses/, reason: unix },
   { files: /^server\/test\/create-server/, titles: /SERVER-12/, reason: unix },
