@@ -20,8 +20,6 @@ const SIZES = [
   [1024, 8192],
   [128, 512],
 ] as const;
-/** How often one poll enters the kernel, which prepares some twenty completions each time, as long as there are more. */
-const ROUNDS = 64;
 /** How often a ring is asked for where there is no memory for it, 2 ms apart; and where there was enough for another one before. */
 const PATIENCE = 25;
 const MORE_PATIENCE = 500;
@@ -133,21 +131,21 @@ export class Ring extends OperationQueue implements CompletionQueue {
 
   // ---- The life of a loop ---------------------------------------------------------------------------------------------------------
 
-  /** Reconciles, enters the kernel if there is any reason to, and gives completions to their operations. */
+  /**
+   * Reconciles, enters the kernel if there is any reason to, and gives completions to their operations.
+   *
+   * Once: the kernel prepares some twenty completions, and flags what there is beyond them for the next poll. Those who received answer
+   * first, while their sockets are in the processor's cache. (Going on until nothing is flagged costs 10 % with 500 connections.)
+   */
   advance(): void {
-    const { uring, table } = this;
+    const { uring } = this;
     this.polls++;
     this.reconcile();
-    for (let round = 0; round < ROUNDS && uring.pending(); round++) {
-      this.enter();
-      uring.reap(table);
+    if (uring.pending()) {
+      const n = uring.enter();
+      if (n < 0 && n !== -E.EINTR && n !== -E.EAGAIN && n !== -E.EBUSY) throw systemError(n, 'io_uring_enter');
     }
-    uring.reap(table);
-  }
-
-  private enter(): void {
-    const n = this.uring.enter();
-    if (n < 0 && n !== -E.EINTR && n !== -E.EAGAIN && n !== -E.EBUSY) throw systemError(n, 'io_uring_enter');
+    uring.reap(this.table);
   }
 
   /** The loop goes to sleep: calls `turn` when there is something to do, perhaps at once. */
