@@ -52,11 +52,16 @@ export class CompletionDatagramChannel extends CompletionChannel implements Data
 
   override reconcile(): void {
     if (this.wanted && !this.inbox.isEmpty) this.isDue(READ, this);
-    super.reconcile();
+    else super.reconcile();
   }
 
   protected override receive(): unknown {
-    return this.inbox.receive();
+    try {
+      return this.inbox.receive();
+    } finally {
+      // What was not asked of the kernel because there was more is asked now.
+      if (this.slot < 0) this.receiveAgain();
+    }
   }
 
   protected override writable(): unknown {

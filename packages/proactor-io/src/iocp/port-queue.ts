@@ -4,10 +4,17 @@ import type { CompletionQueue } from '../completion-queue.js';
 import type { Operation } from '../operation.js';
 import { OperationQueue } from '../operation-queue.js';
 
+/** How many polls that have something to do already may leave the port alone. Asking an empty port costs as much as a receive. */
+const UNASKED_POLLS = 3;
+
 /** A completion port with its pending operations, and how a sleeping loop learns of completions. */
 export class PortQueue extends OperationQueue implements CompletionQueue, PortCompletions {
   private readonly port = new CompletionPort(systemError);
   private readonly operations: (Operation | null)[] = [];
+  /** A request of this poll needed no packet. */
+  private completedAtOnce = false;
+  /** Polls since the port was asked. */
+  private unasked = 0;
   /** Called when nothing is pending any more, after {@link close}. */
   onClosed: () => void = () => undefined;
 
@@ -84,8 +91,13 @@ export class PortQueue extends OperationQueue implements CompletionQueue, PortCo
 
   advance(): void {
     this.polls++;
+    this.completedAtOnce = false;
     this.reconcile();
-    this.port.collect(this);
+    if (this.completedAtOnce && this.unasked < UNASKED_POLLS) this.unasked++;
+    else {
+      this.unasked = 0;
+      this.port.collect(this);
+    }
   }
 
   arm(turn: () => void): void {
@@ -126,6 +138,8 @@ export class PortQueue extends OperationQueue implements CompletionQueue, PortCo
 
   /** What the call said: nothing is pending, unless it did. */
   private settle(operation: Operation, result: number): void {
-    if (result !== PENDING) this.completed(operation.slot, result);
+    if (result === PENDING) return;
+    this.completedAtOnce = true;
+    this.completed(operation.slot, result);
   }
 }

@@ -7,6 +7,8 @@ const DATAGRAM_MAX = 256 * 1024;
 
 /** Memory that datagrams land in, as many at a time as the system can give. Used between two lines of code: one for the thread. */
 export interface DatagramBatch {
+  /** Whether one {@link receive} takes all that have arrived, up to its room; otherwise there may be more. */
+  readonly takesMany: boolean;
   /**
    * Receives what has arrived on a non-blocking socket, at most as many datagrams as there is room for. What was there before is gone.
    *
@@ -28,6 +30,7 @@ export function datagramBatch(): DatagramBatch {
 
 /** One at a time, where no call takes more. */
 class SingleDatagram implements DatagramBatch {
+  readonly takesMany = false;
   private readonly memory = Buffer.allocUnsafeSlow(DATAGRAM_MAX);
   private length = 0;
 

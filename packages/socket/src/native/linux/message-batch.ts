@@ -30,6 +30,7 @@ type Recvmmsg = (fd: number, messages: number, count: number, flags: number, tim
 
 /** `recvmmsg(2)`: a call for all datagrams that have arrived, in place of one for each. */
 export class MessageBatch implements DatagramBatch {
+  readonly takesMany = true;
   private readonly recvmmsg: Recvmmsg;
   private readonly errno = errnoMemory();
   private readonly memory: ArrayBuffer;

@@ -1,3 +1,5 @@
+import { nodeClock } from '@tsyncio/core';
+
 import { E } from '../errno.js';
 import { POLLIN, POLLOUT } from '../posix/poll.js';
 import { AfdDevice } from './afd-device.js';
@@ -40,6 +42,11 @@ const ROUNDS = 8;
 
 /** Longest asynchronous wait: `terminate()` of a worker and `process.exit` wait for it. */
 const WAIT_MS = 1000;
+
+/** A wait that was shorter than this shows a peer that answers at once. */
+const SHORT_WAIT_S = 0.001;
+/** How often a port is asked again then, before a thread waits. */
+const INSISTENCE = 3;
 
 const ERROR_IO_PENDING = 997;
 const STATUS_PENDING = 0x103;
@@ -89,6 +96,9 @@ export class CompletionPort {
   private waiting = false;
   /** The packets of a wait that is over stand in {@link waited}. */
   private arrived = false;
+  /** How often an empty port is asked again. */
+  private insistence = 0;
+  private waitBegan = 0;
   private closing: (() => void) | null = null;
   private onArrival: (() => void) | null = null;
 
@@ -221,15 +231,30 @@ export class CompletionPort {
     if (this.arrived) {
       this.arrived = false;
       any = this.giveOut(this.waited, completions);
+      // That was all that there was a moment ago.
+      if (any && this.waited.count < ENTRIES) return true;
     }
     if (this.waiting) return any;
-    for (let round = 0; round < ROUNDS; round++) {
-      const { entries, taken } = this.harvest;
-      if (this.calls.takeEntries(this.port, entries, ENTRIES, taken, 0, 0) === 0) break;
+    for (let round = 0; round < ROUNDS && this.pending > 0; round++) {
+      // Not more than there can be: as long as there is room, Wine asks once more.
+      const room = Math.min(this.pending, ENTRIES);
+      if (!this.takeUpTo(room) && (any || !this.insist(room))) break;
       if (this.giveOut(this.harvest, completions)) any = true;
-      if (this.harvest.count < ENTRIES) break;
+      if (this.harvest.count < room) break;
     }
     return any;
+  }
+
+  private takeUpTo(count: number): boolean {
+    const { entries, taken } = this.harvest;
+    return this.calls.takeEntries(this.port, entries, count, taken, 0, 0) !== 0;
+  }
+
+  /** Where the last wait was short, asking a few times more is quicker than a thread that waits. */
+  private insist(count: number): boolean {
+    for (let i = 0; i < this.insistence; i++) if (this.takeUpTo(count)) return true;
+    this.insistence = 0;
+    return false;
   }
 
   /**
@@ -272,6 +297,7 @@ export class CompletionPort {
 
   private beginWait(): void {
     this.waiting = true;
+    this.waitBegan = nodeClock.time();
     const { entries, taken } = this.waited;
     this.calls.awaitEntries(this.port, entries, ENTRIES, taken, WAIT_MS, this.waitOver);
   }
@@ -279,6 +305,7 @@ export class CompletionPort {
   private readonly waitOver = (error: Error | null, taken: number): void => {
     this.waiting = false;
     this.arrived = error === null && taken !== 0;
+    this.insistence = this.arrived && nodeClock.time() - this.waitBegan < SHORT_WAIT_S ? INSISTENCE : 0;
     if (this.closing !== null) this.closing();
     else if (this.onArrival === null) return;
     else if (this.arrived) this.onArrival();
