@@ -91,17 +91,19 @@ const withSeccomp = testWhere('python3 and seccomp', () =>
   execFileSync('python3', ['-c', SECCOMP, '1', 'true'], { stdio: 'ignore' }),
 );
 
-withSeccomp('a seccomp profile that forbids it, or hides it, is named', async () => {
+withSeccomp('a kernel that forbids it, hides it or is too old is named', async () => {
   const script = path.join(packages.folder, 'seccomp.py');
   writeFileSync(script, SECCOMP);
   for (const [errno, reason] of [
     [1, /^the kernel forbids it: a container's seccomp profile, .* \(io_uring_setup EPERM\)$/],
     [38, /^this kernel has none, or a sandbox hides it \(io_uring_setup ENOSYS\)$/],
+    [22, /^the kernel is older than Linux 6\.0, which brought what is needed here \(io_uring_setup EINVAL\)$/],
+    [13, /^a security module forbids it \(io_uring_setup EACCES\)$/],
   ] as const) {
     const [probe, result] = await run(`python3 ${script} ${errno}`);
     const found = JSON.parse(probe) as { available: boolean; reason: string };
     expect(found).toEqual({ available: false, reason: expect.stringMatching(reason) as string });
-    expect(result).toMatch(/^RuntimeError: io_uring is not available: .*(EPERM|ENOSYS)$/);
+    expect(result).toMatch(/^RuntimeError: io_uring is not available: .*(EPERM|ENOSYS|EINVAL|EACCES)$/);
     expect(result).toContain(found.reason);
   }
 });

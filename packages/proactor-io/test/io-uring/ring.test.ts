@@ -157,6 +157,33 @@ test('a completion that says more than a buffer holds is found', () => {
   peer.close();
 });
 
+test('a buffer that is given back twice, and a byte behind one, are found', () => {
+  const ring = new IoUring(8, 16, systemError);
+  const options = { group: 1, count: 2, size: 64, incremental: false, checked: true };
+  const buffers = new BufferRing(ring, options, systemError);
+  const [ours, peer] = socketpair();
+  const log = new Log();
+  ring.recvMultishot(0, 0, ours.fileno(), 1);
+  const receive = (): { flags: number; result: number } => {
+    peer.send(Buffer.from('x'));
+    ring.enter();
+    ring.reap(log);
+    return log.received.pop()!;
+  };
+  const first = receive();
+  buffers.give(first.flags, first.result);
+  expect(() => buffers.give(first.flags, first.result)).toThrow('buffer 0 came back, and 1 was due');
+  const second = receive();
+  const byte = Buffer.from('!');
+  ioUringCalls().copy(buffers.addressIn(second.flags) + 64, addressOf(byte.buffer) + byte.byteOffset, 1);
+  expect(() => buffers.give(second.flags, second.result)).toThrow('something was written behind buffer');
+  ring.cancelAll();
+  ring.close();
+  buffers.unmap();
+  ours.close();
+  peer.close();
+});
+
 test('what the kernel refuses is an error with the name of the call', () => {
   const ring = new IoUring(8, 16, systemError);
   expect(

@@ -65,7 +65,7 @@ export class BufferRing {
       this.ring.unmap();
       throw error;
     }
-    this.check = checked ? new BufferCheck(this.memory.buffer, count, size) : null;
+    this.check = checked ? new BufferCheck(this.memory.buffer, size) : null;
     this.words = new Int32Array(this.ring.buffer);
     this.tails = new Uint16Array(this.ring.buffer);
     let failed = incremental ? this.register(abi.IOU_PBUF_RING_INC) : -1;
@@ -133,34 +133,36 @@ export class BufferRing {
   }
 }
 
-/** What debugging knows of the buffers. */
+/**
+ * What debugging knows of the buffers. The kernel uses them in the order in which it was given them: one that comes back out of turn was given
+ * back twice, or never.
+ */
 class BufferCheck {
   private readonly bytes: Uint8Array;
-  private readonly withKernel: boolean[];
+  /** Those that the kernel has, oldest first. */
+  private readonly withKernel: number[] = [];
 
   constructor(
     memory: ArrayBuffer,
-    count: number,
     private readonly size: number,
   ) {
     this.bytes = new Uint8Array(memory).fill(CANARY);
-    this.withKernel = new Array<boolean>(count).fill(false);
   }
 
   /** A completion has used the buffer up to `end`. @param more - The kernel keeps the rest. */
   completed(id: number, end: number, more: boolean): void {
-    if (this.withKernel[id] !== true) throw new Error(`io_uring: buffer ${id} came back, and was not given`);
+    const due = this.withKernel[0];
+    if (id !== due) throw new Error(`io_uring: buffer ${id} came back, and ${due} was due`);
     if (end > this.size) throw new Error(`io_uring: ${end} bytes in buffer ${id} of ${this.size}`);
     const guard = id * (this.size + GUARD) + this.size;
     if (this.bytes.subarray(guard, guard + GUARD).some((byte) => byte !== CANARY)) {
       throw new Error(`io_uring: something was written behind buffer ${id}`);
     }
-    this.withKernel[id] = more;
+    if (!more) this.withKernel.shift();
   }
 
   /** The kernel gets it. */
   given(id: number): void {
-    if (this.withKernel[id] === true) throw new Error(`io_uring: buffer ${id} was given back twice`);
-    this.withKernel[id] = true;
+    this.withKernel.push(id);
   }
 }
