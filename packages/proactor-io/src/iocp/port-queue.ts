@@ -1,4 +1,4 @@
-import { CompletionPort, E, PENDING, type PortCompletions, systemError } from '@tsyncio/socket/native';
+import { CompletionPort, PENDING, type PortCompletions, systemError } from '@tsyncio/socket/native';
 
 import type { CompletionQueue } from '../completion-queue.js';
 import type { Operation } from '../operation.js';
@@ -9,14 +9,22 @@ const UNASKED_POLLS = 3;
 
 /** A completion port with its pending operations, and how a sleeping loop learns of completions. */
 export class PortQueue extends OperationQueue implements CompletionQueue, PortCompletions {
-  private readonly port = new CompletionPort(systemError);
+  private readonly port: CompletionPort;
   private readonly operations: (Operation | null)[] = [];
+  /** Found no slot; tried again when one is free. */
+  private waiting: Operation[] = [];
   /** A request of this poll needed no packet. */
   private completedAtOnce = false;
   /** Polls since the port was asked. */
   private unasked = 0;
   /** Called when nothing is pending any more, after {@link close}. */
   onClosed: () => void = () => undefined;
+
+  /** @param room - As of {@link CompletionPort}. */
+  constructor(room?: number) {
+    super();
+    this.port = new CompletionPort(systemError, room);
+  }
 
   /** Requests that are pending in the kernel. */
   get pending(): number {
@@ -82,6 +90,7 @@ export class PortQueue extends OperationQueue implements CompletionQueue, PortCo
 
   /** A packet. */
   completed(slot: number, result: number): void {
+    if (this.waiting.length > 0) this.retry();
     const operation = this.operations[slot]!;
     this.operations[slot] = null;
     operation.slot = -1;
@@ -128,12 +137,18 @@ export class PortQueue extends OperationQueue implements CompletionQueue, PortCo
     this.markBegun(operation);
     const slot = this.port.take();
     if (slot < 0) {
-      operation.completed(-E.ENOBUFS, 0);
+      this.waiting.push(operation);
       return -1;
     }
     operation.slot = slot;
     this.operations[slot] = operation;
     return slot;
+  }
+
+  private retry(): void {
+    const { waiting } = this;
+    this.waiting = [];
+    for (const operation of waiting) this.touch(operation);
   }
 
   /** What the call said: nothing is pending, unless it did. */

@@ -91,7 +91,7 @@ export class IocpStreamChannel extends CompletionChannel<IocpProactor> implement
 
   private request(): void {
     const { io } = this;
-    this.buffer = io.received.take();
+    this.buffer ??= io.received.take();
     io.queue.receive(this, this.fd, this.buffer.address, RECEIVE_SIZE, this.skips);
   }
 
@@ -108,7 +108,7 @@ export class IocpStreamChannel extends CompletionChannel<IocpProactor> implement
       if (result > 0) {
         this.arrived = io.keep(buffer.bytes, result);
         this.calling = result === RECEIVE_SIZE;
-      } else if (result !== -E.ECANCELED) this.ending = result;
+      } else this.ending = result === -E.ECANCELED ? -E.ECONNRESET : result; // somebody else has cancelled it
       if (this.wanted) {
         if (this.arrived !== null || this.ending !== OPEN) this.isDue(READ, this);
         else io.queue.touch(this);
@@ -175,5 +175,9 @@ export class IocpStreamChannel extends CompletionChannel<IocpProactor> implement
 
   protected override closed(): void {
     this.arrived = null;
+    if (this.slot >= 0 || this.buffer === null) return;
+    // It was still waiting for a slot.
+    this.io.received.give(this.buffer);
+    this.buffer = null;
   }
 }

@@ -23,7 +23,7 @@ export interface PortCompletions {
 /** An operation that was begun: its packet will come. */
 export const PENDING = -(2 ** 31);
 
-/** Operations that can be pending at a time. */
+/** Operations that can be pending at a time: 8 MiB, of which the used pages exist. */
 const SLOTS = 64 * 1024;
 /**
  * A slot: `OVERLAPPED` at 0, which is also the `IO_STATUS_BLOCK` of native calls; from 32 on what the operation needs: a `WSABUF`, and behind it the
@@ -91,7 +91,7 @@ export class CompletionPort {
   private readonly afd: AfdDevice;
   /** The handles of pending operations, and for polls 0. */
   private readonly handles: number[] = [];
-  private readonly isPending = new Uint8Array(SLOTS);
+  private readonly isPending: Uint8Array;
   private readonly free: number[] = [];
   private waiting = false;
   /** The packets of a wait that is over stand in {@link waited}. */
@@ -102,9 +102,16 @@ export class CompletionPort {
   private closing: (() => void) | null = null;
   private onArrival: (() => void) | null = null;
 
-  /** @param fail - Makes what is thrown. */
-  constructor(fail: Fail) {
+  /**
+   * @param fail - Makes what is thrown.
+   * @param room - Operations that can be pending at a time.
+   */
+  constructor(
+    fail: Fail,
+    private readonly room = SLOTS,
+  ) {
     const { calls } = this;
+    this.isPending = new Uint8Array(room);
     this.port = calls.createPort(-1, 0, 0, 1);
     if (this.port === 0) throw fail(-errnoOf(calls.lastError()), 'CreateIoCompletionPort');
     const made: { free(): void }[] = [];
@@ -113,7 +120,7 @@ export class CompletionPort {
       return one;
     };
     try {
-      this.slots = keep(new CommittedMemory(SLOTS * SLOT, fail));
+      this.slots = keep(new CommittedMemory(room * SLOT, fail));
       this.harvest = keep(new EntryMemory(fail));
       this.waited = keep(new EntryMemory(fail));
       this.afd = new AfdDevice(this.port, this.slots, fail);
@@ -144,7 +151,7 @@ export class CompletionPort {
 
   /** A slot for the next operation; -1 if there is none left. What is begun with it fails or gets its packet; both give it back. */
   take(): number {
-    const slot = this.free.pop() ?? (this.handles.length < SLOTS ? this.handles.length : -1);
+    const slot = this.free.pop() ?? (this.handles.length < this.room ? this.handles.length : -1);
     if (slot === this.handles.length) this.handles.push(0);
     return slot;
   }

@@ -25,6 +25,8 @@ const names: Readonly<Record<number, keyof typeof E>> = {
   1232: 'EHOSTUNREACH',
   1234: 'ECONNREFUSED',
   1236: 'ECONNABORTED',
+  1450: 'ENOBUFS',
+  1816: 'ENOBUFS',
   // Errors of sockets (`WSAE...`).
   10004: 'EINTR',
   10009: 'EBADF',
