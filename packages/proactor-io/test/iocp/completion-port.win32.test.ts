@@ -219,3 +219,11 @@ test('IOCP-15 closing cancels what is pending, waits for every packet, and tells
   expect([...log.results.values()]).toEqual(new Array(300).fill(-E.ECANCELED));
   for (const pair of pairs) for (const socket of pair) socket.close();
 });
+
+test('closing wakes a thread that waits for nothing', async () => {
+  const own = new CompletionPort(systemError, 8);
+  own.wait(() => undefined);
+  const began = performance.now();
+  await closed(own, packets);
+  expect(performance.now() - began).toBeLessThan(900);
+});

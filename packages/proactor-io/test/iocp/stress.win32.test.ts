@@ -373,3 +373,45 @@ test('more operations than slots: those that found none are begun when one is fr
   });
   for (const pair of pairs) for (const socket of pair) socket.close();
 });
+
+/** Receives single bytes, one in each poll. */
+class Eager extends Operation {
+  received = 0;
+  constructor(
+    private readonly queue: PortQueue,
+    private readonly fd: number,
+    private readonly address: number,
+  ) {
+    super();
+  }
+  override reconcile(): void {
+    if (this.wanted && this.slot < 0) this.queue.receive(this, this.fd, this.address, 1, true);
+  }
+  override completed(result: number): void {
+    this.received += result;
+    if (this.wanted) this.queue.touch(this);
+  }
+}
+
+test('a connection whose receives complete at once, poll after poll, does not keep the packets of others waiting', async () => {
+  const queue = new PortQueue(8);
+  const memory = new CommittedMemory(4096, systemError);
+  const [near, far] = nonblockingPair();
+  const [other, otherFar] = nonblockingPair();
+  expect(queue.attach(near.fileno())).toBe(1);
+  far.send(Buffer.alloc(1000));
+  otherFar.send(Buffer.from('x'));
+  const eager = new Eager(queue, near.fileno(), memory.address);
+  const question = new Question(queue, other.fileno());
+  queue.want(eager);
+  queue.want(question);
+  while (question.results.length === 0) queue.advance();
+  expect(eager.received).toBeLessThan(900);
+  await new Promise<void>((resolve) => {
+    queue.onClosed = resolve;
+    queue.unwant(eager);
+    queue.close();
+  });
+  memory.free();
+  for (const socket of [near, far, other, otherFar]) socket.close();
+});
