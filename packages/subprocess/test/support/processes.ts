@@ -4,7 +4,14 @@ import { readdirSync, readFileSync } from 'node:fs';
 export function childrenNow(): number[] {
   const found: number[] = [];
   for (const task of readdirSync('/proc/self/task')) {
-    found.push(...readFileSync(`/proc/self/task/${task}/children`, 'latin1').split(' ').filter(Boolean).map(Number));
+    let children = '';
+    try {
+      children = readFileSync(`/proc/self/task/${task}/children`, 'latin1');
+    } catch (error) {
+      // A thread that has ended since the listing; its children are another thread's now.
+      if (!['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    }
+    found.push(...children.split(' ').filter(Boolean).map(Number));
   }
   return found.sort((a, b) => a - b);
 }
