@@ -309,7 +309,8 @@ export class StreamTransport extends SocketTransport<StreamProtocol> implements 
       yield* done;
     } finally {
       this.file = null;
-      if (this.lostWrites === 0 && !this.hasOutput()) this.channel.unwatchWritable();
+      // A transport that is closing waits for what has been handed over, also if that has left since.
+      if (this.lostWrites === 0 && !this.closing && !this.hasOutput()) this.channel.unwatchWritable();
     }
   }
 

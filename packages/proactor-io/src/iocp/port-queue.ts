@@ -68,6 +68,12 @@ export class PortQueue extends OperationQueue implements CompletionQueue, PortCo
     if (slot >= 0) this.settle(operation, this.port.writeFile(slot, pipe, address, length));
   }
 
+  /** Sends a part of a file: see {@link CompletionPort.transmitFile}. */
+  transmitFile(operation: Operation, fd: number, file: number, offset: number, length: number, skips: boolean): void {
+    const slot = this.begin(operation);
+    if (slot >= 0) this.settle(operation, this.port.transmitFile(slot, fd, file, offset, length, skips));
+  }
+
   /** Waits for the client of an instance. */
   connectNamedPipe(operation: Operation, pipe: number): void {
     const slot = this.begin(operation);

@@ -11,9 +11,10 @@ import {
 import { E, systemError, WOULD_BLOCK } from '@tsyncio/socket/native';
 
 import { CompletionChannel } from '../channel.js';
-import { READ } from '../readiness.js';
+import { READ, WRITE } from '../readiness.js';
 import type { IocpProactor } from './iocp-proactor.js';
 import { RECEIVE_SIZE, type ReceiveBuffer } from './receive-memory.js';
+import { Transmission } from './transmission.js';
 
 /** Nothing has ended the stream. */
 const OPEN = 1;
@@ -39,6 +40,11 @@ export class IocpStreamChannel extends CompletionChannel<IocpProactor> implement
   private ending = OPEN;
   /** There is much to receive: a call is next. */
   private calling = false;
+  /** Of files; made when first needed. */
+  private transmission: Transmission | null = null;
+  /** What it has failed with. */
+  private broken = 0;
+  private watching = false;
 
   constructor(
     io: IocpProactor,
@@ -55,20 +61,50 @@ export class IocpStreamChannel extends CompletionChannel<IocpProactor> implement
   // ---- Sending ----------------------------------------------------------------------------------------------------------------------
 
   get unsent(): number {
-    return 0;
+    return this.transmission === null ? 0 : this.transmission.length;
   }
 
   write(data: Uint8Array): number {
+    if (this.unsent > 0) return 0;
     return sendNow(this.io.calls, SOCKET_CALLS, this.fd, data);
   }
 
   writev(chunks: readonly Uint8Array[]): number {
+    if (this.unsent > 0) return 0;
     return gatherNow(this.io.calls, SOCKET_CALLS, this.fd, chunks);
   }
 
-  /** Files are read and written: see the README. */
-  sendFile(): never {
-    throw osError({ code: 'ENOSYS', syscall: 'TransmitFile' });
+  sendFile(file: number, offset: number, length: number): number | null {
+    if (this.isForeign) throw osError({ code: 'ENOSYS', syscall: 'TransmitFile' });
+    if (this.unsent > 0) return null;
+    this.transmission ??= new Transmission(this.io.queue, this.fd, this.skips, (error) => this.transmitted(error));
+    const taken = this.transmission.start(file, offset, length);
+    // While that is pending, the driver would say again and again that there is room.
+    if (this.unsent > 0) super.unwatchWritable();
+    return taken;
+  }
+
+  private transmitted(error: number): void {
+    if (this.fd < 0) return;
+    this.broken = error;
+    if (error < 0) this.isDue(WRITE, this.transmission!);
+    else if (this.watching) super.watchWritable();
+  }
+
+  override watchWritable(): void {
+    this.watching = true;
+    if (this.unsent === 0) super.watchWritable();
+  }
+
+  override unwatchWritable(): void {
+    this.watching = false;
+    super.unwatchWritable();
+  }
+
+  override close(): void {
+    // Closing ends it too, unless the socket has a duplicate.
+    if (this.fd >= 0) this.transmission?.stop();
+    super.close();
   }
 
   shutdownWrite(): void {
@@ -76,6 +112,11 @@ export class IocpStreamChannel extends CompletionChannel<IocpProactor> implement
   }
 
   protected override writable(): unknown {
+    if (this.broken < 0) {
+      this.stopReading();
+      this.unwatchWritable();
+      return this.sink.onError(systemError(this.broken, 'TransmitFile'));
+    }
     return this.sink.onWritable();
   }
 

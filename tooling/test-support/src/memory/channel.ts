@@ -1,6 +1,6 @@
 import { readSync } from 'node:fs';
 
-import { Handle, type HandleOwner, isOSError, isStep, type OSError, type ReadySink } from '@tsyncio/core';
+import { Handle, type HandleOwner, isOSError, isStep, type OSError, osError, type ReadySink } from '@tsyncio/core';
 import {
   type Acceptor,
   type Address,
@@ -173,7 +173,14 @@ export class MemoryStreamChannel extends MemoryChannel implements StreamChannel 
   sendFile(file: number, offset: number, length: number): number | null {
     if (!this.end.writable) return null;
     const data = scratch.subarray(0, length);
-    return this.end.transmit(data.subarray(0, readSync(file, data, 0, data.length, offset)));
+    let n: number;
+    try {
+      n = readSync(file, data, 0, data.length, offset);
+    } catch (error) {
+      const { code, errno, syscall } = error as NodeJS.ErrnoException;
+      throw osError({ code, errno, syscall });
+    }
+    return this.end.transmit(data.subarray(0, n));
   }
 
   shutdownWrite(): void {

@@ -59,6 +59,17 @@ export interface CompletionCalls {
   readFile(file: Handle, into: Pointer, length: number, read: Pointer, overlapped: Pointer): number;
   writeFile(file: Handle, from: Pointer, length: number, written: Pointer, overlapped: Pointer): number;
   connectNamedPipe(pipe: Handle, overlapped: Pointer): number;
+  transmitFile(
+    s: Handle,
+    file: Handle,
+    length: number,
+    perSend: number,
+    overlapped: Pointer,
+    around: Pointer,
+    flags: number,
+  ): number;
+  /** The handle of a descriptor of Node's; -1 or -2: it has none. */
+  handleOf(file: number): Handle;
   receive(
     s: Handle,
     buffers: Pointer,
@@ -110,6 +121,8 @@ function declare(): CompletionCalls {
     readFile: of<'readFile'>(kernel, 'ReadFile', int, [handle, at, u32, at, at]),
     writeFile: of<'writeFile'>(kernel, 'WriteFile', int, [handle, at, u32, at, at]),
     connectNamedPipe: of<'connectNamedPipe'>(kernel, 'ConnectNamedPipe', int, [handle, at]),
+    transmitFile: of<'transmitFile'>(load('mswsock.dll'), 'TransmitFile', int, [handle, handle, u32, u32, at, at, u32]),
+    handleOf: of<'handleOf'>(load(process.execPath), 'uv_get_osfhandle', handle, [int]),
     receive: of<'receive'>(winsock, 'WSARecv', int, [handle, at, u32, at, at, at, at]),
   };
 }

@@ -30,6 +30,8 @@ const SLOTS = 64 * 1024;
  * count and the flags of a receive; or the `AFD_POLL_INFO`.
  */
 const SLOT = 128;
+const INTERNAL_HIGH = 8;
+const OFFSET = 16;
 const ARGUMENTS = 32;
 const COUNT = 48;
 const FLAGS = 52;
@@ -225,6 +227,23 @@ export class CompletionPort {
     if (done !== 0 || this.calls.lastError() !== ERROR_PIPE_CONNECTED) return this.ofFile(slot, pipe, done);
     this.free.push(slot);
     return 0;
+  }
+
+  /**
+   * Sends a part of a file over a connected socket that is attached.
+   *
+   * @param file - A descriptor of Node's.
+   * @param skips - What {@link attach} said.
+   * @returns As {@link receive}.
+   */
+  transmitFile(slot: number, s: number, file: number, offset: number, length: number, skips: boolean): number {
+    const { words, calls } = this;
+    const at = this.clear(slot);
+    this.setLong(at + OFFSET, offset);
+    const done = calls.transmitFile(s, calls.handleOf(file), length, 0, this.slots.address + at, 0, 0);
+    if (done === 0 || !skips) return this.ofFile(slot, s, done);
+    this.free.push(slot);
+    return words[(at + INTERNAL_HIGH) / 4]!;
   }
 
   /** Asks a pending operation to end; its packet comes all the same, with `ECANCELED` or with its result. */
