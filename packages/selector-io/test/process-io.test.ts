@@ -10,8 +10,9 @@ leakAudit();
 function spawn(...args: string[]): number {
   const pid = spawnProcess({
     file: Buffer.from('/bin/sh'),
+    search: false,
     args: ['sh', ...args].map((arg) => Buffer.from(arg)),
-    env: [Buffer.from(`PATH=${process.env['PATH']}`)],
+    env: [`PATH=${process.env['PATH']}`],
     cwd: null,
     stdio: [-1, -1, -1],
     keep: [],

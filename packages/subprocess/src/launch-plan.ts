@@ -3,6 +3,7 @@ import { types } from 'node:util';
 
 import { repr, ValueError } from '@tsyncio/core';
 
+import { isOwnEnvironment } from './own-environment.js';
 import type { PathLike, SubprocessOptions } from './subprocess-options.js';
 
 /** What is to be started, in the form in which the system wants it. Bytes have no NUL. */
@@ -10,9 +11,10 @@ export interface LaunchPlan {
   /** The program as given; a bare name is looked up on {@link path}. */
   readonly file: Buffer;
   readonly args: readonly Buffer[];
-  readonly env: Readonly<Record<string, string>>;
-  /** The folders of PATH. */
-  readonly path: string;
+  /** Null: that of this process, as libc has it. */
+  readonly env: Readonly<Record<string, string>> | null;
+  /** The folders of PATH; null: there is none. */
+  readonly path: string | null;
   readonly cwd: Buffer | null;
   readonly newSession: boolean;
   readonly restoreSignals: boolean;
@@ -25,8 +27,8 @@ export interface LaunchPlan {
   readonly verbatim: boolean;
 }
 
-/** What a program gets that has no PATH. */
-const DEFAULT_PATH = '/bin:/usr/bin';
+/** Where a program is looked up by one that has no PATH. */
+export const DEFAULT_PATH = '/bin:/usr/bin';
 
 /** @throws TypeError for a wrong type, ValueError for what no program can be given. */
 export function planExec(method: string, program: unknown, args: unknown, options: SubprocessOptions): LaunchPlan {
@@ -56,14 +58,15 @@ function plan(
   verbatim: boolean,
   options: SubprocessOptions,
 ): LaunchPlan {
-  const env = environment(method, options.env ?? process.env);
+  const given = options.env ?? process.env;
+  const env = isOwnEnvironment(given) ? null : environment(method, given);
   const { cwd, passFds, uid, gid } = options;
   const kept = [...(passFds ?? [])].map((fd) => checkDescriptor(method, fd)).filter((fd) => fd > 2);
   return {
     file,
     args,
     env,
-    path: env['PATH'] ?? DEFAULT_PATH,
+    path: (env ?? process.env)['PATH'] ?? null,
     cwd: cwd === undefined || cwd === null ? null : toBytes(method, 'cwd', cwd),
     newSession: Boolean(options.startNewSession),
     restoreSignals: options.restoreSignals !== false,

@@ -16,7 +16,7 @@ import type { PipeOpener } from '@tsyncio/transports-protocols';
 import type { Child } from './child.js';
 import { DEVNULL, PIPE, STDOUT } from './constants.js';
 import { launchError } from './launch-error.js';
-import type { LaunchPlan } from './launch-plan.js';
+import { DEFAULT_PATH, type LaunchPlan } from './launch-plan.js';
 import { NodePipe, nodePipes } from './node-pipes.js';
 import type { OurEnds } from './our-ends.js';
 import type { Stdio, StdioPlan } from './stdio.js';
@@ -117,10 +117,11 @@ function spawnNow(plan: LaunchPlan, stdio: StdioOptions): ChildProcess {
   const { spawn } = process.getBuiltinModule('node:child_process');
   const [first, ...args] = plan.args.map((arg) => arg.toString());
   const isWindows = process.platform === 'win32';
+  const env = plan.env ?? process.env;
   try {
     return spawn(plan.file.toString(), args, {
       argv0: first,
-      env: isWindows ? plan.env : { PATH: plan.path, ...plan.env },
+      env: isWindows ? env : { PATH: DEFAULT_PATH, ...env },
       stdio,
       detached: !isWindows && plan.newSession,
       windowsVerbatimArguments: plan.verbatim,

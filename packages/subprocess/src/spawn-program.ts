@@ -3,7 +3,7 @@ import { statSync } from 'node:fs';
 import { E, spawnProcess } from '@tsyncio/socket/native';
 
 import { isAboutFiles, launchError } from './launch-error.js';
-import type { LaunchPlan } from './launch-plan.js';
+import { DEFAULT_PATH, type LaunchPlan } from './launch-plan.js';
 import type { Stdio } from './stdio.js';
 
 const SLASH = 0x2f;
@@ -15,32 +15,39 @@ const SLASH = 0x2f;
  * @throws OSError that names the program or the folder.
  */
 export function spawnProgram(plan: LaunchPlan, stdio: Stdio): number {
-  const { args, cwd, newSession, restoreSignals } = plan;
-  const env = Object.entries(plan.env).map(([name, value]) => Buffer.from(`${name}=${value}`));
-  const request = { args, env, cwd, stdio: stdio.child, newSession, restoreSignals };
-  // As `execvp`: a program that is there and cannot be run is worse news than one that is not there.
+  const { file, args, cwd, newSession, restoreSignals, passFds: keep, closeFds: closeOthers } = plan;
+  const env = plan.env === null ? null : Object.entries(plan.env).map(([name, value]) => `${name}=${value}`);
+  const request = { args, env, cwd, stdio: stdio.child, newSession, restoreSignals, keep, closeOthers };
+  const isPath = file.includes(SLASH);
+  const search = !isPath && env === null && plan.path !== null;
+  let failed = isPath || search ? spawnProcess({ ...request, file, search }) : -E.ENOENT;
+  // libc gives up earlier than `execvp` of Python does, and not in the same way everywhere.
+  if (!isPath && failed < 0 && isAboutFiles(failed)) {
+    failed = spawnFirst(candidatesOf(plan), (candidate) =>
+      spawnProcess({ ...request, file: candidate, search: false }),
+    );
+  }
+  if (failed < 0) throw launchError(failed, plan);
+  return failed;
+}
+
+/** As `execvp`: a program that is there and cannot be run is worse news than one that is not there. */
+function spawnFirst(files: Iterable<Buffer>, spawn: (file: Buffer) => number): number {
   let failed = -E.ENOENT;
   let worst = 0;
-  for (const file of filesOf(plan)) {
-    failed = spawnProcess({ ...request, file, keep: plan.passFds, closeOthers: plan.closeFds });
-    if (failed > 0) return failed;
-    if (!isAboutFiles(failed)) break;
+  for (const file of files) {
+    failed = spawn(file);
+    if (failed > 0 || !isAboutFiles(failed)) return failed;
     if (failed !== -E.ENOENT && failed !== -E.ENOTDIR) worst ||= failed;
   }
-  throw launchError(isAboutFiles(failed) && worst !== 0 ? worst : failed, plan);
+  return worst || failed;
 }
 
 /** The files that the program's name may mean. */
-function* filesOf({ file, path, cwd }: LaunchPlan): Generator<Buffer> {
-  if (file.includes(SLASH)) {
-    yield file;
-    return;
-  }
-  for (const folder of path.split(':')) {
-    const candidate = Buffer.concat([
-      Buffer.from(folder === '' ? '' : folder.endsWith('/') ? folder : `${folder}/`),
-      file,
-    ]);
+function* candidatesOf({ file, path, cwd }: LaunchPlan): Generator<Buffer> {
+  for (const folder of (path ?? DEFAULT_PATH).split(':')) {
+    const prefix = folder === '' || folder.endsWith('/') ? folder : `${folder}/`;
+    const candidate = Buffer.concat([Buffer.from(prefix), file]);
     if (mayBeThere(candidate, cwd)) yield candidate;
   }
 }

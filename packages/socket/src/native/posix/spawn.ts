@@ -7,11 +7,13 @@ import { SpawnMemory } from './spawn-memory.js';
 
 /** What `posix_spawn` is to do. All bytes are without the NUL at the end. */
 export interface SpawnRequest {
-  /** The file to run: a path. */
+  /** The file to run: a path, or with {@link search} a name. */
   readonly file: Uint8Array;
+  /** Whether libc looks the name up on the PATH of this process, which must have one. */
+  readonly search: boolean;
   readonly args: readonly Uint8Array[];
-  /** `NAME=value` each. */
-  readonly env: readonly Uint8Array[];
+  /** `NAME=value` each. Null: the environment of this process, as libc has it, without a copy. */
+  readonly env: readonly string[] | null;
   /** Null: that of this process. */
   readonly cwd: Uint8Array | null;
   /**
@@ -88,7 +90,8 @@ class Spawner {
       if (error !== 0) return -error;
       const memory = new SpawnMemory(request.args, request.env);
       this.held = memory;
-      const result = c.spawn(this.at + PID, terminated(request.file), actions, attributes, memory.args, memory.env);
+      const spawn = request.search ? c.spawnFromPath : c.spawn;
+      const result = spawn(this.at + PID, terminated(request.file), actions, attributes, memory.args, memory.env);
       return result === 0 ? this.pid[0]! : -result;
     } finally {
       this.held = null;
@@ -162,6 +165,7 @@ function declareSpawn() {
   const [pointer, bytes] = ['uintptr_t', 'void *'];
   return {
     spawn: func('posix_spawn', pointer, bytes, pointer, pointer, pointer, pointer),
+    spawnFromPath: func('posix_spawnp', pointer, bytes, pointer, pointer, pointer, pointer),
     initActions: func('posix_spawn_file_actions_init', pointer),
     destroyActions: func('posix_spawn_file_actions_destroy', pointer),
     addDup: func('posix_spawn_file_actions_adddup2', pointer, 'int', 'int'),
