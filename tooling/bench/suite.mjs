@@ -21,7 +21,8 @@ import { suiteTables } from './suite-report.mjs';
  * @property {string} title
  * @property {Record<string, Metric>} metrics
  * @property {Target[]} [targets]
- * @property {Partial<import('./peers.mjs').Peer>[]} [variants] - Lines of their own for another program of a peer, told by its `key`.
+ * @property {(Partial<import('./peers.mjs').Peer> & { as?: string })[]} [variants] - Lines of their own for another program of a peer, told by
+ *   its `key`; `as` is what targets call such a line.
  * @property {(peer: import('./peers.mjs').Peer, scale: number) => Promise<Record<string, number> | null>} measure - One process of the
  *   peer; the metrics. Null if the peer has no program for it.
  */
@@ -58,7 +59,9 @@ export async function measureSuite(scenarios, peers, { rounds, scale, progress }
 function linesOf({ variants = [] }, peers) {
   return peers.flatMap((peer) => [
     peer,
-    ...variants.filter(({ key }) => key === peer.key).map((variant) => ({ ...peer, ...variant })),
+    ...variants
+      .filter(({ key }) => key === peer.key)
+      .map(({ as, ...variant }) => ({ ...peer, ...variant, key: as ?? peer.key })),
   ]);
 }
 

@@ -1,4 +1,5 @@
 // Child processes: how fast they come and go, and how much goes through their pipes.
+import { spawnSync } from 'node:child_process';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { Child } from '../children.mjs';
@@ -18,6 +19,8 @@ const spawns = { title: 'children/s', more: true, show: rate };
 const throughput = { title: 'MB/s', more: true, show: (value) => value.toFixed(0) };
 const cpu = { title: 'CPU each', show: micros };
 
+const NEWER = 'cpython-3.13';
+
 const variants = [
   {
     key: 'tsyncio',
@@ -25,17 +28,22 @@ const variants = [
     env: { ...process.env, TSYNCIO_DEBUG: '', NODE_OPTIONS: '', BENCH_SPAWNER: 'node' },
     spawner: 'node',
   },
-  {
-    key: 'cpython',
-    title: 'CPython 3.13',
-    env: { ...process.env, PYTHONASYNCIODEBUG: '', PYENV_VERSION: '3.13.0' },
-    program: () => ['python3', fileURLToPath(new URL('python.py', import.meta.url)), 'asyncio'],
-  },
+  ...newerPython(),
 ];
+
+/** CPython 3.13, which starts children in another way than 3.8, if a version manager has it. */
+function newerPython() {
+  const env = { ...process.env, PYTHONASYNCIODEBUG: '', PYENV_VERSION: '3.13.0' };
+  const check = 'import sys; sys.exit(sys.version_info[:2] != (3, 13))';
+  if (spawnSync('python3', ['-c', check], { env }).status !== 0) return [];
+  const program = () => ['python3', fileURLToPath(new URL('python.py', import.meta.url)), 'asyncio'];
+  return [{ key: 'cpython', as: NEWER, title: 'CPython 3.13', env, program }];
+}
 
 /** @param {import('../suite.mjs').Tools} tools */
 export function scenarios(tools) {
-  const targets = [{ metric: 'rate', peer: 'cpython', ratio: 1 }];
+  const peer = variants.some((variant) => variant.as === NEWER) ? NEWER : 'cpython';
+  const targets = [{ metric: 'rate', peer, ratio: 1 }];
   return [
     scenario(tools, 'spawn', 'spawn and wait, no pipes', ['spawn', 0, 1], { rate: spawns, cpu }, targets),
     scenario(tools, 'spawn-pipes', 'spawn and wait, three pipes', ['spawn', 1, 1], { rate: spawns, cpu }, targets),
