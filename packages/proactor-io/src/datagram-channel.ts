@@ -17,13 +17,16 @@ import { READ } from './readiness.js';
  * A non-blocking datagram socket. A request tells when there are datagrams; one call takes many of them. (A receiving request that goes on
  * costs a completion and a copy for each, and a call for many is as cheap.)
  */
-export class CompletionDatagramChannel extends CompletionChannel implements DatagramChannel, InboxChannel {
+export class CompletionDatagramChannel<P extends CompletionProactor = CompletionProactor>
+  extends CompletionChannel<P>
+  implements DatagramChannel, InboxChannel
+{
   private readonly inbox: DatagramInbox;
 
   constructor(
-    io: CompletionProactor,
+    io: P,
     socket: Socket,
-    private readonly sink: DatagramSink,
+    protected readonly sink: DatagramSink,
     loop: HandleOwner,
   ) {
     super(io, socket, sink, loop);

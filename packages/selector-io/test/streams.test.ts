@@ -248,7 +248,7 @@ eachSelector((makeLoop) => {
       stream.startReading();
       stream.watchWritable();
       d.send(Buffer.from('x'));
-      await iterations(loop, 1);
+      while (other.log.length < 2) await iterations(loop, 1);
       expect(other.log).toEqual(['data 1', 'writable']);
       expect(begun).toBe(0);
       stream.close();
@@ -504,7 +504,7 @@ eachSelector((makeLoop) => {
         stream.watchWritable();
       });
       d.send(Buffer.from('x'));
-      await storage.run('run', () => iterations(loop, 1));
+      while (seen.length < 2) await storage.run('run', () => iterations(loop, 1));
       expect(seen).toEqual(['opened', 'opened']);
       stream.close();
       d.close();

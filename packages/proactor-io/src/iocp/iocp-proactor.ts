@@ -1,6 +1,8 @@
 import { type HandleOwner, NodeHost, NotImplementedError, osError, type OSError, RuntimeError } from '@tsyncio/core';
 import {
   type Acceptor,
+  type DatagramChannel,
+  type DatagramSink,
   type NamedPipeIo,
   type OwnedDescriptor,
   PipeHandle,
@@ -12,9 +14,10 @@ import { BlockPool, E, namedPipes, systemError } from '@tsyncio/socket/native';
 
 import { CompletionProactor } from '../completion-proactor.js';
 import { AcceptPipe } from './accept-pipe.js';
+import { IocpDatagramChannel } from './datagram-channel.js';
 import { NamedPipeChannel } from './named-pipe-channel.js';
 import { PortQueue } from './port-queue.js';
-import { ReceiveMemory } from './receive-memory.js';
+import { DATAGRAM_SIZE, RECEIVE_SIZE, ReceiveMemory } from './receive-memory.js';
 import { IocpStreamChannel } from './stream-channel.js';
 
 /**
@@ -33,7 +36,9 @@ export class IocpProactor extends CompletionProactor<PortQueue> implements Named
   readonly noReaders =
     'loops on completion ports watch no descriptors for users, as in asyncio: use a SelectorEventLoop';
   /** Internal: where pending receives land. */
-  readonly received = new ReceiveMemory();
+  readonly received = new ReceiveMemory(RECEIVE_SIZE);
+  /** Internal: the same for datagrams. */
+  readonly datagrams = new ReceiveMemory(DATAGRAM_SIZE);
   /** Internal: memory that receivers will own. */
   readonly blocks = new BlockPool(64 * 1024, 16 * 1024);
   private readonly forgetExit: () => void;
@@ -46,6 +51,7 @@ export class IocpProactor extends CompletionProactor<PortQueue> implements Named
     super(new PortQueue());
     this.queue.onClosed = () => {
       this.received.release();
+      this.datagrams.release();
       this.blocks.release();
     };
     // A thread that waits would keep the process from ending for a second.
@@ -55,6 +61,11 @@ export class IocpProactor extends CompletionProactor<PortQueue> implements Named
   openStream(socket: Socket, sink: StreamSink, loop: HandleOwner): StreamChannel {
     this.prepare(socket);
     return this.opened(new IocpStreamChannel(this, socket, sink, loop));
+  }
+
+  override openDatagram(socket: Socket, sink: DatagramSink, loop: HandleOwner): DatagramChannel {
+    this.prepare(socket);
+    return this.opened(new IocpDatagramChannel(this, socket, sink, loop));
   }
 
   openPipe(_pipe: OwnedDescriptor, _end: 'read' | 'write', _sink: StreamSink, _loop: HandleOwner): StreamChannel {

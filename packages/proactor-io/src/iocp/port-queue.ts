@@ -1,3 +1,4 @@
+import type { Address } from '@tsyncio/socket';
 import { CompletionPort, PENDING, type PortCompletions, systemError } from '@tsyncio/socket/native';
 
 import type { CompletionQueue } from '../completion-queue.js';
@@ -17,6 +18,8 @@ export class PortQueue extends OperationQueue implements CompletionQueue, PortCo
   private completedAtOnce = false;
   /** Polls since the port was asked. */
   private unasked = 0;
+  /** The slot of the operation that is being told. */
+  private completing = -1;
   /** Called when nothing is pending any more, after {@link close}. */
   onClosed: () => void = () => undefined;
 
@@ -49,6 +52,17 @@ export class PortQueue extends OperationQueue implements CompletionQueue, PortCo
   receive(operation: Operation, fd: number, address: number, length: number, skips: boolean): void {
     const slot = this.begin(operation);
     if (slot >= 0) this.settle(operation, this.port.receive(slot, fd, address, length, skips));
+  }
+
+  /** Receives a datagram, as {@link receive}. */
+  receiveFrom(operation: Operation, fd: number, address: number, length: number, skips: boolean): void {
+    const slot = this.begin(operation);
+    if (slot >= 0) this.settle(operation, this.port.receiveFrom(slot, fd, address, length, skips));
+  }
+
+  /** Who sent the datagram whose receive is being completed; null if that has no address. */
+  sender(): Address | null {
+    return this.port.sender(this.completing);
   }
 
   /** @returns As {@link CompletionPort.attachPipe}. */
@@ -97,6 +111,7 @@ export class PortQueue extends OperationQueue implements CompletionQueue, PortCo
   /** A packet. */
   completed(slot: number, result: number): void {
     if (this.waiting.length > 0) this.retry();
+    this.completing = slot;
     const operation = this.operations[slot]!;
     this.operations[slot] = null;
     operation.slot = -1;

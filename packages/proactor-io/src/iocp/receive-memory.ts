@@ -1,10 +1,13 @@
 import { CommittedMemory, systemError } from '@tsyncio/socket/native';
 
-/** Bytes that one receive takes at most. */
+/** Bytes that one receive of a stream takes at most. */
 export const RECEIVE_SIZE = 16 * 1024;
 
-/** Buffers are made so many at a time. */
-const BATCH = 64;
+/** More than the longest datagram of UDP: none is cut off. */
+export const DATAGRAM_SIZE = 64 * 1024;
+
+/** Buffers are made so many bytes at a time. */
+const BATCH_BYTES = 1024 * 1024;
 
 /** Memory for one receive, which the kernel owns while it is pending. */
 export interface ReceiveBuffer {
@@ -12,10 +15,13 @@ export interface ReceiveBuffer {
   readonly bytes: Buffer;
 }
 
-/** The buffers that pending receives of a loop use: one for each connection that reads. */
+/** The buffers that pending receives of a loop use: one for each socket that reads. */
 export class ReceiveMemory {
   private readonly blocks: CommittedMemory[] = [];
   private readonly free: ReceiveBuffer[] = [];
+
+  /** @param size - Bytes of a buffer. */
+  constructor(private readonly size: number) {}
 
   /** @throws OSError if there is no memory. */
   take(): ReceiveBuffer {
@@ -28,17 +34,17 @@ export class ReceiveMemory {
   }
 
   private grow(): ReceiveBuffer {
-    const block = new CommittedMemory(BATCH * RECEIVE_SIZE, systemError);
+    const block = new CommittedMemory(BATCH_BYTES, systemError);
     this.blocks.push(block);
-    for (let at = 0; at < BATCH * RECEIVE_SIZE; at += RECEIVE_SIZE) {
-      this.free.push({ address: block.address + at, bytes: Buffer.from(block.buffer, at, RECEIVE_SIZE) });
+    for (let at = 0; at < BATCH_BYTES; at += this.size) {
+      this.free.push({ address: block.address + at, bytes: Buffer.from(block.buffer, at, this.size) });
     }
     return this.free.pop()!;
   }
 
   /** If nothing is pending any more; otherwise it stays. */
   release(): void {
-    if (this.free.length < this.blocks.length * BATCH) return;
+    if (this.free.length * this.size < this.blocks.length * BATCH_BYTES) return;
     for (const block of this.blocks) block.free();
     this.blocks.length = 0;
     this.free.length = 0;

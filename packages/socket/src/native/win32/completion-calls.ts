@@ -79,6 +79,17 @@ export interface CompletionCalls {
     overlapped: Pointer,
     routine: Pointer,
   ): number;
+  receiveFrom(
+    s: Handle,
+    buffers: Pointer,
+    count: number,
+    received: Pointer,
+    flags: Pointer,
+    from: Pointer,
+    fromLength: Pointer,
+    overlapped: Pointer,
+    routine: Pointer,
+  ): number;
 }
 
 let calls: CompletionCalls | undefined;
@@ -124,5 +135,6 @@ function declare(): CompletionCalls {
     transmitFile: of<'transmitFile'>(load('mswsock.dll'), 'TransmitFile', int, [handle, handle, u32, u32, at, at, u32]),
     handleOf: of<'handleOf'>(load(process.execPath), 'uv_get_osfhandle', handle, [int]),
     receive: of<'receive'>(winsock, 'WSARecv', int, [handle, at, u32, at, at, at, at]),
+    receiveFrom: of<'receiveFrom'>(winsock, 'WSARecvFrom', int, [handle, at, u32, at, at, at, at, at, at]),
   };
 }

@@ -1,7 +1,10 @@
 import { nodeClock } from '@tsyncio/core';
 
+import type { Address } from '../../address.js';
 import { E } from '../errno.js';
 import { POLLIN, POLLOUT } from '../posix/poll.js';
+import { decodeAddress } from '../posix/sockaddr.js';
+import { win32Abi } from './abi.js';
 import { AfdDevice } from './afd-device.js';
 import { CommittedMemory } from './committed-memory.js';
 import { type CompletionCalls, completionCalls } from './completion-calls.js';
@@ -27,7 +30,7 @@ export const PENDING = -(2 ** 31);
 const SLOTS = 64 * 1024;
 /**
  * A slot: `OVERLAPPED` at 0, which is also the `IO_STATUS_BLOCK` of native calls; from 32 on what the operation needs: a `WSABUF`, and behind it the
- * count and the flags of a receive; or the `AFD_POLL_INFO`.
+ * count, the flags and the sender of a receive; or the `AFD_POLL_INFO`.
  */
 const SLOT = 128;
 const INTERNAL_HIGH = 8;
@@ -35,6 +38,10 @@ const OFFSET = 16;
 const ARGUMENTS = 32;
 const COUNT = 48;
 const FLAGS = 52;
+const SENDER = 56;
+const SENDER_LENGTH = 84;
+/** A `sockaddr_in6`, the longest there is. */
+const SENDER_MAX = SENDER_LENGTH - SENDER;
 
 /** `OVERLAPPED_ENTRY`: the key at 0, the overlapped at 8, the status at 16, the bytes at 24. */
 const ENTRY = 32;
@@ -87,6 +94,7 @@ export class CompletionPort {
   private readonly calls: CompletionCalls = completionCalls();
   private readonly slots: CommittedMemory;
   private readonly words: Int32Array;
+  private readonly bytes: Uint8Array;
   private readonly harvest: EntryMemory;
   private readonly waited: EntryMemory;
   private readonly port: number;
@@ -132,6 +140,7 @@ export class CompletionPort {
       throw error;
     }
     this.words = new Int32Array(this.slots.buffer);
+    this.bytes = new Uint8Array(this.slots.buffer);
   }
 
   /**
@@ -191,20 +200,49 @@ export class CompletionPort {
    * @returns the bytes, if they were there already and no packet will come; {@link PENDING}; or the negated error number.
    */
   receive(slot: number, s: number, address: number, length: number, skips: boolean): number {
-    const { words, calls } = this;
+    const base = this.prepare(slot, address, length);
+    const failed = this.calls.receive(s, base + ARGUMENTS, 1, base + COUNT, base + FLAGS, base, 0);
+    return this.ofReceive(slot, s, failed, skips);
+  }
+
+  /**
+   * Receives a datagram from a bound socket that is attached, as {@link receive}; {@link sender} tells whose it is.
+   *
+   * @param length - No datagram is longer: what is cut off is lost.
+   */
+  receiveFrom(slot: number, s: number, address: number, length: number, skips: boolean): number {
+    const base = this.prepare(slot, address, length);
+    this.words[(slot * SLOT + SENDER_LENGTH) / 4] = SENDER_MAX;
+    const [count, flags] = [base + COUNT, base + FLAGS];
+    const [from, fromLength] = [base + SENDER, base + SENDER_LENGTH];
+    const failed = this.calls.receiveFrom(s, base + ARGUMENTS, 1, count, flags, from, fromLength, base, 0);
+    return this.ofReceive(slot, s, failed, skips);
+  }
+
+  /** Who sent what the operation has received; until the slot is used again. */
+  sender(slot: number): Address | null {
+    const at = slot * SLOT;
+    const address = decodeAddress(this.bytes, this.words[(at + SENDER_LENGTH) / 4]!, win32Abi, at + SENDER);
+    return address === '' ? null : address;
+  }
+
+  private prepare(slot: number, address: number, length: number): number {
+    const { words } = this;
     const at = this.clear(slot);
     words[(at + ARGUMENTS) / 4] = length;
     this.setLong(at + ARGUMENTS + 8, address);
     words[(at + COUNT) / 4] = 0;
     words[(at + FLAGS) / 4] = 0;
-    const base = this.slots.address + at;
-    const failed = calls.receive(s, base + ARGUMENTS, 1, base + COUNT, base + FLAGS, base, 0);
+    return this.slots.address + at;
+  }
+
+  private ofReceive(slot: number, s: number, failed: number, skips: boolean): number {
     if (failed === 0 && skips) {
       this.free.push(slot);
-      return words[(at + COUNT) / 4]!;
+      return this.words[(slot * SLOT + COUNT) / 4]!;
     }
     if (failed === 0) return this.begun(slot, s);
-    const error = calls.lastError();
+    const error = this.calls.lastError();
     return error === ERROR_IO_PENDING ? this.begun(slot, s) : this.refused(slot, error);
   }
 
