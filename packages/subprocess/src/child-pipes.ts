@@ -1,4 +1,6 @@
 import { isExitError, isStep } from '@tsyncio/core';
+import type { OwnedDescriptor } from '@tsyncio/socket';
+import { growPipe } from '@tsyncio/socket/native';
 import type { ReadPipeProtocol, WritePipeProtocol } from '@tsyncio/transports-protocols';
 
 /** What a {@link ChildTransport} learns of its pipes. */
@@ -11,11 +13,33 @@ export interface PipeOwner {
   callbackFailed(callback: string, error: unknown): void;
 }
 
+/** In one piece: half of what a pipe holds. */
+const MUCH = 32 * 1024;
+
+/** A pipe to a child. Much goes through few, so only those are made larger: there is a limit for each user, above which all pipes become small. */
+class ChildPipe {
+  private grown = false;
+
+  constructor(private readonly pipe: OwnedDescriptor) {}
+
+  grow(): void {
+    if (this.grown) return;
+    this.grown = true;
+    growPipe(this.pipe.fileno());
+  }
+}
+
 /** Our protocol on the pipe to the child's stdin. */
-export class StdinProtocol implements WritePipeProtocol {
-  constructor(private readonly owner: PipeOwner) {}
+export class StdinProtocol extends ChildPipe implements WritePipeProtocol {
+  constructor(
+    private readonly owner: PipeOwner,
+    pipe: OwnedDescriptor,
+  ) {
+    super(pipe);
+  }
 
   pauseWriting(): unknown {
+    this.grow();
     return guarded(this.owner, 'pauseWriting', () => this.owner.pauseWriting());
   }
   resumeWriting(): unknown {
@@ -27,13 +51,17 @@ export class StdinProtocol implements WritePipeProtocol {
 }
 
 /** Our protocol on the pipe from the child's stdout or stderr. */
-export class OutputProtocol implements ReadPipeProtocol {
+export class OutputProtocol extends ChildPipe implements ReadPipeProtocol {
   constructor(
     private readonly owner: PipeOwner,
     private readonly fd: number,
-  ) {}
+    pipe: OwnedDescriptor,
+  ) {
+    super(pipe);
+  }
 
   dataReceived(data: Buffer): unknown {
+    if (data.length >= MUCH) this.grow();
     return guarded(this.owner, 'pipeDataReceived', () => this.owner.pipeDataReceived(this.fd, data));
   }
   connectionLost(error: Error | null): void {

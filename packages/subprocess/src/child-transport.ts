@@ -80,8 +80,8 @@ export class ChildTransport extends SubprocessTransport implements PipeOwner {
       if (pipe === null) continue;
       const transport =
         fd === 0
-          ? new WritePipeTransport(loop, pipe, new StdinProtocol(this), null, stdio.io)
-          : new ReadPipeTransport(loop, pipe, new OutputProtocol(this, fd), null, stdio.io);
+          ? new WritePipeTransport(loop, pipe, new StdinProtocol(this, pipe), null, stdio.io)
+          : new ReadPipeTransport(loop, pipe, new OutputProtocol(this, fd, pipe), null, stdio.io);
       stdio.take(fd);
       pipes.set(fd, transport);
       this.openPipes++;

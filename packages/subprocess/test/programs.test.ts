@@ -8,7 +8,7 @@ import { subprocessExec } from '@tsyncio/subprocess';
 import { leakAudit } from '@tsyncio/test-support';
 
 import { childAudit } from './support/processes.js';
-import { eachSelector, inLoop, Recorder, run, runShell } from './support/world.js';
+import { BY_NODE, eachSelector, inLoop, Recorder, run, runShell } from './support/world.js';
 
 leakAudit();
 childAudit();
@@ -99,6 +99,46 @@ sys.exit(5)
     stdin.close();
     await recorder.ended;
     expect([recorder.stdout, recorder.stderr, recorder.returncode]).toEqual(['True\n3\n300000\n', '', 5]);
+  }),
+  20_000,
+);
+
+(has('python3') ? test : test.skip)(
+  'a pipe is made larger when much goes through it, and only then (skipped without python3)',
+  inLoop(async ({ loop }) => {
+    const program = `
+import fcntl, os, sys
+def tell():
+    print(*(fcntl.fcntl(fd, 1032) for fd in (0, 1, 2)), file=sys.stderr, flush=True) # F_GETPIPE_SZ
+tell()
+os.write(1, b"x" * 65536)
+os.read(0, 1)
+tell()
+while os.read(0, 65536)[-1] == 0: pass
+tell()
+`;
+    for (const spawner of [{}, BY_NODE]) {
+      const [transport, recorder] = await subprocessExec(
+        loop,
+        () => new Recorder(loop),
+        'python3',
+        ['-c', program],
+        spawner,
+      );
+      const stdin = transport.getPipeTransport(0)!;
+      await recorder.until(() => recorder.stdout.length === 65536);
+      stdin.write(Buffer.from('x'));
+      await recorder.until(() => recorder.stderr.split('\n').length === 3);
+      stdin.write(Buffer.alloc(300_000));
+      stdin.write(Buffer.from('x'));
+      await recorder.ended;
+      const [few, many] = [65536, 262144];
+      expect(recorder.stderr.trim().split('\n')).toEqual([
+        `${few} ${few} ${few}`,
+        `${few} ${many} ${few}`,
+        `${many} ${many} ${few}`,
+      ]);
+    }
   }),
   20_000,
 );

@@ -28,7 +28,7 @@ export { ioUringCalls } from './linux/io-uring-calls.js';
 export { hasPidfd, pidfdOpen } from './linux/pidfd.js';
 export { requireLinux, systemCalls, WOULD_BLOCK } from './platform.js';
 export * from './openssl/index.js';
-export { dupAbove, makePipe, openNull } from './posix/spawn-pipe.js';
+export { dupAbove, growPipe, makePipe, openNull } from './posix/spawn-pipe.js';
 export { pipeCalls, type StreamCalls } from './posix/pipes.js';
 export { POLLIN, PollList, POLLOUT } from './posix/poll.js';
 export { hasEnded, killProcess, reap } from './posix/spawn-children.js';
