@@ -16,11 +16,12 @@ const parameters = process.argv.slice(2);
 const all = parameters.includes('--all');
 const impossible = setUp();
 if (impossible !== null) console.log(`skipped: no tests of Windows here: ${impossible}`);
-const counts =
+const { titles, ...counts } =
   impossible === null ? runJest(parameters.filter((each) => each !== '--all')) : { passed: 0, failed: 0, skipped: 1 };
 if (impossible === null && parameters.every((each) => each === '--all')) counts.skipped += leftOut();
 const results = path.join(root, 'node_modules', '.cache', 'tsyncio');
 mkdirSync(results, { recursive: true });
+if (titles !== undefined) remember(titles);
 writeFileSync(path.join(results, 'wine.json'), JSON.stringify(counts)); // for the total of CI
 console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
 process.exitCode = counts.failed === 0 ? 0 : 1;
@@ -47,6 +48,13 @@ function runJest(options) {
   // A crash, or no test at all, is a failure.
   if (counted.failed === 0 && (run.status !== 0 || counted.passed === 0)) counted.failed = 1;
   return counted;
+}
+
+/** Keeps the titles of what passed, of each file those of its last run, for `npm run coverage:ids`. */
+function remember(titles) {
+  const file = path.join(results, 'wine-titles.json');
+  const known = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {};
+  writeFileSync(file, JSON.stringify({ ...known, ...titles }));
 }
 
 /** Says which files of tests are left out, each one a skipped test. */
