@@ -4,7 +4,7 @@
 const { writeFileSync } = require('node:fs');
 const path = require('node:path');
 
-const root = path.resolve(__dirname, '../..');
+const root = path.resolve(require.resolve('./left-out.cjs'), '../../..');
 
 module.exports = class Counts {
   constructor(_config, { file }) {
