@@ -221,6 +221,70 @@ eachSelector((inLoop) => {
     }),
   );
 
+  test.each<[where: string, command: string, options: CreateSubprocessOptions, input: Buffer | null]>([
+    ['has no room for the input', 'exec sleep 100', { stdin: PIPE }, Buffer.alloc(1_000_000)],
+    ['reads stdout', 'exec sleep 100', { stdout: PIPE }, null],
+    ['reads stderr', 'exec sleep 100', { stderr: PIPE }, null],
+    ['waits for the end', 'exec sleep 100 >&- 2>&-', { stdout: PIPE, stderr: PIPE }, null],
+  ])('SPAPI-17 communicate is cancelled while it %s', (where, command, options, input) =>
+    inLoop(async ({ loop }) => {
+      const process = await createSubprocessShell(command, options);
+      const task = loop.createTask(() => process.communicate(input));
+      await iterations(10);
+      if (where === 'waits for the end') {
+        while (!process.stdout!.atEof() || !process.stderr!.atEof()) await iterations(1);
+        await iterations(10);
+      }
+      expect([task.cancel(), task.done()]).toEqual([true, false]);
+      expect(await failure(task)).toBeInstanceOf(CancelledError);
+      expect(process.returncode).toBeNull();
+      const waiting = loop.createTask(() => process.wait());
+      await iterations(2);
+      waiting.cancel();
+      expect(await failure(waiting)).toBeInstanceOf(CancelledError);
+      expect(process.returncode).toBeNull();
+      process.terminate();
+      expect(await process.wait()).toBe(-15);
+      // What was in the way of the first one is gone.
+      expect(await process.communicate()).toHaveLength(2);
+    })(),
+  );
+
+  test(
+    'SPAPI-17 communicate is cancelled after each number of iterations: nothing is left of it',
+    inLoop(async ({ loop }) => {
+      for (let after = 0; after < 30; after++) {
+        const process = await cat(piped);
+        const task = loop.createTask(() => process.communicate(bytes('x')));
+        await iterations(after);
+        task.cancel();
+        await task.then(
+          () => {}, // it was faster
+          (error: unknown) => expect(error).toBeInstanceOf(CancelledError),
+        );
+        if (process.returncode === null) {
+          process.stdin!.close();
+          process.kill();
+        }
+        expect([0, -9]).toContain(await process.wait());
+      }
+    }),
+  );
+
+  test(
+    'communicate waits for a grandchild that holds the pipe, and has what it writes; the exit is known before',
+    inLoop(async ({ loop }) => {
+      const process = await createSubprocessShell('exec 3<&0; { cat <&3; echo later; } & echo now; exit 4', {
+        stdin: PIPE,
+        stdout: PIPE,
+      });
+      expect(await process.wait()).toBe(4);
+      const task = loop.createTask(() => process.communicate(bytes('between\n')));
+      const [out] = await task;
+      expect(out!.toString()).toBe('now\nbetween\nlater\n');
+    }),
+  );
+
   test(
     'SPAPI-18 SPAPI-20 stdin is a writer',
     inLoop(async () => {
