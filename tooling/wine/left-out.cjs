@@ -76,7 +76,7 @@ module.exports = [
     reason: 'the report of Node takes too long',
   },
   { files: /^core\/test\/ports/, titles: /signal listener/, reason: signals },
-  { files: /^policy\/test\/interrupt/, reason: 'a signal from a program ends its target at once' },
+  { files: /^policy\/test\/interrupt\.test/, reason: 'a signal from a program ends its target at once' },
   {
     files: /^transports-protocols\/test\/(reading|faults|ending)/,
     titles: /a reset (by|in)|has reset the connection|debug mode tells/,

@@ -48,7 +48,7 @@ test('IOCP-01 a server and a client, without saying which loop', async () => {
   expect(text).toBe('hello');
 });
 
-test('a proactor loop has no readers and no signal handlers on Windows', () => {
+test('PROACTOR-01, SIGNAL-15 a proactor loop has no readers and no signal handlers on Windows', () => {
   const loop = newEventLoop();
   const [a, b] = socketpair();
   const refused = expect.objectContaining({ name: 'NotImplementedError' }) as Error;

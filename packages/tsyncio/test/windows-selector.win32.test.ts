@@ -60,7 +60,7 @@ test('IOCP-01 IOCP-23 the policy makes selector loops, which have servers, conne
   expect(seen).toEqual(['stream', 'datagram']);
 });
 
-test('IOCP-23 no pipes, Unix sockets and signal handlers', async () => {
+test('IOCP-23, UNIX-18, PIPE-27 no pipes, Unix sockets and signal handlers', async () => {
   const loop = newEventLoop();
   const refused = expect.objectContaining({ name: 'NotImplementedError' }) as Error;
   expect(() => loop.addSignalHandler('SIGINT', () => undefined)).toThrow(refused);
