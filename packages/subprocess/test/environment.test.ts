@@ -73,7 +73,7 @@ function linesOf(body: string): string[] {
   const { stdout, stderr } = spawnSync(
     'sh',
     ['-c', 'RAW=$(printf "a\\377b") exec "$@"', 'sh', process.execPath, program('program.mjs', body)],
-    { encoding: 'utf8', env: { ...process.env, NODE_OPTIONS: '' }, timeout: 20_000 },
+    { cwd: packages.folder, encoding: 'utf8', env: { ...process.env, NODE_OPTIONS: '' }, timeout: 20_000 },
   );
   expect(stderr).toBe('');
   return stdout.trim().split('\n');
