@@ -355,6 +355,58 @@ describe('in a program of its own', () => {
     expect(stdout.trim()).toBe('[true,true,true,true,true] ""');
     expect(status).toBe(0);
   }, 90_000);
+
+  test('a worker that is terminated while its children run: they live on, and the children of others are told of', async () => {
+    const { stdout, stderr, status } = await runProgram(
+      `
+      import { once } from 'node:events';
+      import { readFileSync } from 'node:fs';
+      import { Worker } from 'node:worker_threads';
+      import { TaskLoop } from '@tsyncio/futures-tasks';
+      import { SelectorIo } from '@tsyncio/selector-io';
+      import { subprocessExec } from '@tsyncio/subprocess';
+      const worker = new Worker(${JSON.stringify(`
+        import('@tsyncio/futures-tasks').then(async ({ TaskLoop }) => {
+          const { SelectorIo } = await import('@tsyncio/selector-io');
+          const { subprocessExec } = await import('@tsyncio/subprocess');
+          const { parentPort } = await import('node:worker_threads');
+          const loop = new TaskLoop({ backend: new SelectorIo() });
+          await loop.runUntilComplete(async () => {
+            const pids = [];
+            for (let i = 0; i < 3; i++) pids.push((await subprocessExec(loop, () => ({}), 'sleep', ['100']))[0].getPid());
+            parentPort.postMessage(pids);
+            await loop.createFuture();
+          });
+        });
+      `)}, { eval: true });
+      const [pids] = await once(worker, 'message');
+      const loop = new TaskLoop({ backend: new SelectorIo() });
+      const start = async (program, args) => {
+        const ended = loop.createFuture();
+        const [transport] = await subprocessExec(loop, () => ({ connectionLost() { ended.setResult(); } }), program, args);
+        return [transport, ended];
+      };
+      const states = () => pids.map((pid) => /\\) (\\S)/.exec(readFileSync('/proc/' + pid + '/stat', 'latin1'))[1]).join('');
+      await loop.runUntilComplete(async () => {
+        const [before, ended] = await start('cat', []);
+        const gone = loop.createFuture();
+        void worker.terminate().then(() => loop.callSoonThreadsafe(() => gone.setResult()));
+        await gone;
+        console.log(states());
+        for (const pid of pids) process.kill(pid, 'SIGKILL');
+        while (states() !== 'ZZZ') await new Promise((resolve) => setTimeout(resolve, 5));
+        const [after, alsoEnded] = await start('sh', ['-c', 'exit 4']);
+        await alsoEnded;
+        before.getPipeTransport(0).close();
+        await ended;
+        console.log(before.getReturncode(), after.getReturncode());
+      });
+      loop.close();
+      `,
+      { cwd: packages.folder, timeout: 30 },
+    );
+    expect([stderr, stdout, status]).toEqual(['', expect.stringMatching(/^[SRD]{3}\n0 4\n$/), 0]);
+  }, 40_000);
 });
 
 /** Waits while no loop runs. */
