@@ -12,6 +12,8 @@ test('npm start runs the tour and ends by itself', async () => {
   const status = await new Promise((resolve) => child.on('close', resolve));
   expect(output).toContain('Hello World');
   expect(output).toContain('Received: abc');
+  expect(output).toContain('default thread pool 100 bytes');
+  expect(output).toMatch(/custom thread pool (\d+)\n[^]*custom process pool \1\n/);
   expect(output).toContain('20000 messages of 1024 bytes echoed and verified');
   expect(status).toBe(0);
 }, 120_000);
