@@ -17,7 +17,9 @@ const scenarios = [
   { title: 'TCP, 64 B x 10', kind: 'tcp', size: 64, connections: 10, goal: 1.2 },
   { title: 'TCP, 64 B x 100', kind: 'tcp', size: 64, connections: 100, goal: 1.2 },
   { title: 'TCP, 64 KiB x 10', kind: 'tcp', size: 65536, connections: 10 },
-  { title: 'UDP, 64 B x 10', kind: 'udp', size: 64, connections: 10 },
+  { title: 'UDP, 64 B x 1', kind: 'udp', size: 64, connections: 1, goal: 1 },
+  { title: 'UDP, 64 B x 10', kind: 'udp', size: 64, connections: 10, goal: 1.2 },
+  { title: 'UDP, 64 B x 100', kind: 'udp', size: 64, connections: 100, goal: 1.2 },
 ];
 const peers = [
   ['tsyncio', 'IocpProactor'],
