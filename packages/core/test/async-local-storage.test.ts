@@ -20,7 +20,7 @@ test('two interleaved users of AsyncLocalStorage never mix, through callbacks, t
   recordExceptions(loop);
   let open = 0;
   const request = (name: string, depth: number): void => {
-    open++;
+    open += 2;
     const done = (): void => {
       if (--open === 0) loop.stop();
     };
@@ -32,7 +32,10 @@ test('two interleaved users of AsyncLocalStorage never mix, through callbacks, t
       check(name, 'async after');
       await wait(1);
       check(name, 'async after a wait for Node');
-      loop.callSoon(() => check(name, 'callSoon after a wait for Node'));
+      loop.callSoon(() => {
+        check(name, 'callSoon after a wait for Node');
+        done();
+      });
     });
     loop.enqueue(new Handle(() => check(name, 'handle'), [], loop));
     loop.callLater(0.001 * depth, () => {
