@@ -220,6 +220,21 @@ test('IOCP-15 closing cancels what is pending, waits for every packet, and tells
   for (const pair of pairs) for (const socket of pair) socket.close();
 });
 
+test('IOCP-13 packets of nobody are skipped: an address outside the slots, one between two, and a slot that waits for none', async () => {
+  const { slot } = receive();
+  const { slots } = port as unknown as { slots: CommittedMemory };
+  const { calls, port: handle } = port as unknown as {
+    calls: { post(port: number, bytes: number, key: number, overlapped: number): number };
+    port: number;
+  };
+  for (const overlapped of [4096, slots.address + 64, slots.address + 128 * (slot + 1), slots.address + 128 * ROOM]) {
+    expect(calls.post(handle, 5, 0, overlapped)).not.toBe(0);
+  }
+  far.send(Buffer.from('hello'));
+  expect(await packets.result(slot)).toBe(5);
+  expect([packets.results.size, packets.stray, port.pending]).toEqual([1, [], 0]);
+});
+
 test('closing wakes a thread that waits for nothing', async () => {
   const own = new CompletionPort(systemError, 8);
   own.wait(() => undefined);

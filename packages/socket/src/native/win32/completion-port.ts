@@ -400,6 +400,8 @@ export class CompletionPort {
       if (overlapped === 0) continue; // our own wake-up
       any = true;
       const slot = (overlapped - this.slots.address) / SLOT;
+      // Of somebody else, who has the same socket: a process that inherited it reports here as well.
+      if (this.isPending[slot] !== 1) continue;
       const result = this.resultOf(slot, memory.status(i), memory.bytes(i));
       this.pending--;
       this.isPending[slot] = 0;
