@@ -169,7 +169,14 @@ export {
   type SelectorEvent,
   type SelectorMap,
 } from '@tsyncio/selector-io';
-export { AbstractServer, Server, type Hosts, type ServerOptions, type UnixServerOptions } from '@tsyncio/server';
+export {
+  AbstractServer,
+  Server,
+  type Hosts,
+  type PipeServer,
+  type ServerOptions,
+  type UnixServerOptions,
+} from '@tsyncio/server';
 export * from '@tsyncio/socket/constants';
 export { CMSG_LEN, CMSG_SPACE, Socket, recvFds, sendFds, setDescriptorDebug, socketpair } from '@tsyncio/socket';
 export type {
@@ -185,6 +192,7 @@ export type {
   FileLike,
   LookupHost,
   LookupPort,
+  PipeHandle,
   PipeIo,
   ProcessIo,
   ReadableFile,
