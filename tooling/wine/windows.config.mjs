@@ -24,7 +24,6 @@ const packages = [
 /** Files that take long, or too long on a busy machine: only `--all` runs them. */
 const slow = [
   'executors/',
-  'subprocess/',
   '/fairness',
   '/process\\.',
   '/peers',
