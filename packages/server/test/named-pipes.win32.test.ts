@@ -288,6 +288,52 @@ onWindows(
   }),
 );
 
+onWindows(
+  'nothing, a byte and eight megabytes, to a reader that takes its time',
+  inLoop(async (world) => {
+    const { loop, address } = world;
+    const [server, protocols] = await serve(world);
+    const [transport, sink] = await createPipeConnection(loop, () => new Sink(loop), address);
+    transport.write(Buffer.alloc(0));
+    transport.write(Buffer.from('x'));
+    expect(String(await sink.until(1))).toBe('x');
+    const data = Buffer.alloc(8 << 20, 'abcdefghijk');
+    transport.pauseReading();
+    transport.write(data);
+    const echo = protocols[0]!.transport;
+    while (echo.getWriteBufferSize() < 1 << 20) await sleep(0.001);
+    expect(sink.received).toHaveLength(1);
+    transport.resumeReading();
+    expect((await sink.until(1 + data.length)).subarray(1).equals(data)).toBe(true);
+    transport.close();
+    transport.close();
+    transport.abort();
+    expect(await sink.lost).toBeNull();
+    await protocols[0]!.lost;
+    server.close();
+    server.close();
+    expect(server.closed()).toBe(true);
+  }),
+);
+
+onWindows('wrong arguments, a call from a callback, and a closed loop', async () => {
+  const loop = new TaskLoop({ backend: new IocpProactor() });
+  const address = `\\\\.\\pipe\\tsyncio-test-${process.pid}-${made++}`;
+  await loop.runUntilComplete(async () => {
+    for (const call of [createPipeConnection, startServingPipe]) {
+      expect(await failure(call(loop, {} as never, address))).toBeInstanceOf(TypeError);
+      expect(await failure(call(loop, () => ({}), 5 as never))).toBeInstanceOf(TypeError);
+      expect(await failure(call(loop, () => ({}), ''))).toBeInstanceOf(ValueError);
+    }
+    const done = loop.createFuture<PipeServer>();
+    loop.callSoon(async () => done.setResult((await startServingPipe(loop, () => ({}), address))[0]));
+    (await done).close();
+  });
+  loop.close();
+  expect(await failure(createPipeConnection(loop, () => ({}), address))).toMatchObject({ name: 'RuntimeError' });
+  expect(await failure(startServingPipe(loop, () => ({}), address))).toMatchObject({ name: 'RuntimeError' });
+});
+
 test('IOCP-23 other loops have none of it', async () => {
   const loop = new TaskLoop({ backend: new SelectorIo() });
   try {
