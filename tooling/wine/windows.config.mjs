@@ -22,16 +22,7 @@ const packages = [
 ];
 
 /** Files that take long, or too long on a busy machine: only `--all` runs them. */
-const slow = [
-  'executors/',
-  '/fairness',
-  '/process\\.',
-  '/peers',
-  '/workers',
-  '/tls-',
-  '/sendfile',
-  '/start-tls',
-];
+const slow = ['executors/', '/fairness', '/process\\.', '/peers', '/workers', '/tls-', '/sendfile', '/start-tls'];
 
 const at = (path) => fileURLToPath(new URL(path, import.meta.url));
 
