@@ -171,14 +171,23 @@ export {
 } from '@tsyncio/selector-io';
 export {
   AbstractServer,
+  PipeServer,
   Server,
   type Hosts,
-  type PipeServer,
   type ServerOptions,
   type UnixServerOptions,
 } from '@tsyncio/server';
 export * from '@tsyncio/socket/constants';
-export { CMSG_LEN, CMSG_SPACE, Socket, recvFds, sendFds, setDescriptorDebug, socketpair } from '@tsyncio/socket';
+export {
+  CMSG_LEN,
+  CMSG_SPACE,
+  PipeHandle,
+  Socket,
+  recvFds,
+  sendFds,
+  setDescriptorDebug,
+  socketpair,
+} from '@tsyncio/socket';
 export type {
   AcceptIo,
   AddrInfo,
@@ -192,7 +201,6 @@ export type {
   FileLike,
   LookupHost,
   LookupPort,
-  PipeHandle,
   PipeIo,
   ProcessIo,
   ReadableFile,
