@@ -192,17 +192,16 @@ import asyncio, ssl, sys
 context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
 context.load_cert_chain(${JSON.stringify(fixture('server.crt'))}, ${JSON.stringify(fixture('server.key'))})
 class Server(asyncio.Protocol):
-    secure = None
+    secure = None # a task, because data may come before it goes on
     def connection_made(self, transport): self.transport = transport
     def data_received(self, data):
+        loop = asyncio.get_running_loop()
         if self.secure is None:
             self.transport.pause_reading()
             self.transport.write(b'S')
-            self.task = asyncio.get_running_loop().create_task(self.upgrade())
+            self.secure = loop.create_task(loop.start_tls(self.transport, self, context, server_side=True))
         else:
-            self.secure.write(b'answer to ' + data)
-    async def upgrade(self):
-        self.secure = await asyncio.get_running_loop().start_tls(self.transport, self, context, server_side=True)
+            self.secure.add_done_callback(lambda secure: secure.result().write(b'answer to ' + data))
 async def main():
     server = await asyncio.get_running_loop().create_server(Server, '127.0.0.1', 0)
     print(server.sockets[0].getsockname()[1], flush=True)
