@@ -238,6 +238,7 @@ eachSelector((inLoop) => {
       expect([task.cancel(), task.done()]).toEqual([true, false]);
       expect(await failure(task)).toBeInstanceOf(CancelledError);
       expect(process.returncode).toBeNull();
+      if (process.stdin !== null) expect(process.stdin.isClosing()).toBe(false);
       const waiting = loop.createTask(() => process.wait());
       await iterations(2);
       waiting.cancel();
