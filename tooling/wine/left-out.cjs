@@ -31,7 +31,7 @@ module.exports = [
   { files: /^proactor-io\/test\/(?!iocp|.*win32)/, reason: linux },
 
   { files: /^(?!.*other-platform)/, titles: /unix|over a path/i, reason: unix },
-  { files: /./, titles: /pipe|fifo|terminal/i, reason: pipes },
+  { files: /^(?!.*win32)/, titles: /pipe|fifo|terminal/i, reason: pipes },
   { files: /./, titles: /(out of|without a free|no|without) descriptors?( left| to spare)?/, reason: descriptors },
   { files: /^selector-io/, titles: /epoll|PollSelector|KqueueSelector/i, reason: 'no such selector' },
   {

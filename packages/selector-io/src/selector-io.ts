@@ -82,6 +82,10 @@ export class SelectorIo implements StreamIo, PipeIo, DatagramIo, AcceptIo, Conne
     return (this.systemCalls ??= systemCalls());
   }
   private systemCalls: SystemCalls | null = null;
+  /** See `PipeIo`: nothing that selects on Windows takes a pipe. */
+  get noPipes(): string | undefined {
+    return process.platform === 'win32' ? 'a selector of Windows has no pipes' : undefined;
+  }
   /** Internal: memory for small and for large messages. */
   readonly blocks = new BlockPool(64 * 1024, 16 * 1024);
   readonly largeBlocks = new BlockPool(256 * 1024, 64 * 1024);
@@ -238,8 +242,7 @@ export class SelectorIo implements StreamIo, PipeIo, DatagramIo, AcceptIo, Conne
   }
 
   openPipe(pipe: OwnedDescriptor, end: 'read' | 'write', sink: StreamSink, loop: HandleOwner): StreamChannel {
-    // Nothing that selects on Windows takes a pipe.
-    if (process.platform === 'win32') throw new NotImplementedError('a selector of Windows has no pipes');
+    if (this.noPipes !== undefined) throw new NotImplementedError(this.noPipes);
     this.checkOpen();
     const fd = fileDescriptor(pipe);
     this.checkUnused(fd);

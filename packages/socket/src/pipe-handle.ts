@@ -1,5 +1,6 @@
-import { NodeHost, ValueError } from '@tsyncio/core';
+import { NodeHost, NotImplementedError, osError, ValueError } from '@tsyncio/core';
 
+import { systemError } from './native/errno.js';
 import { namedPipes } from './native/win32/pipe-calls.js';
 
 const host = new NodeHost();
@@ -17,6 +18,33 @@ export class PipeHandle {
   constructor(handle: number) {
     this.held = handle;
     dropped.register(this, handle, this);
+  }
+
+  /**
+   * Two ends of a new pipe: what is written to the second is read from the first. Both are overlapped. asyncio: `windows_utils.pipe`.
+   *
+   * @param options - `duplex` (default false): in both directions. A transport that writes to such an end notices at once when the other is
+   *   closed; else with its next write.
+   * @throws NotImplementedError on other systems; OSError.
+   *
+   * @example
+   * const [reader, writer] = PipeHandle.pair();
+   * const [transport] = await loop.connectReadPipe(() => new Lines(), reader);
+   */
+  static pair({ duplex = false }: { readonly duplex?: boolean | undefined } = {}): [
+    reader: PipeHandle,
+    writer: PipeHandle,
+  ] {
+    if (process.platform !== 'win32') throw new NotImplementedError('PipeHandle is of Windows');
+    const { randomUUID } = process.getBuiltinModule('node:crypto');
+    const name = `\\\\.\\pipe\\tsyncio-${process.pid}-${randomUUID()}`;
+    const reader = new PipeHandle(made(namedPipes.createReader(name, duplex), 'CreateNamedPipe', name));
+    try {
+      return [reader, new PipeHandle(made(namedPipes.openWriter(name, duplex), 'CreateFile', name))];
+    } catch (error) {
+      reader.close();
+      throw error;
+    }
   }
 
   /** The handle; null once closed. */
@@ -46,4 +74,11 @@ export class PipeHandle {
   toString(): string {
     return `<${this.constructor.name} ${this.held < 0 ? 'closed' : `handle=${this.held}`}>`;
   }
+}
+
+/** @throws OSError with `path` for a negated error number. */
+function made(pipe: number, syscall: string, path: string): number {
+  if (pipe >= 0) return pipe;
+  const { code, errno } = systemError(pipe, syscall);
+  throw osError({ code, errno, syscall, path });
 }

@@ -118,9 +118,13 @@ export type PipeKind = 'fifo' | 'socket' | 'character device';
 
 /** Byte streams of one direction on any descriptor: what pipe transports are made of. */
 export interface PipeIo extends IoBackend {
+  /** Why there are none, where the system is what lacks them. */
+  readonly noPipes?: string | undefined;
   /**
    * What a descriptor is open on, for backends whose descriptors are not the kernel's or have no `fstat`. Where this method is missing, or
    * returns null, `fstat` is asked.
+   *
+   * @throws OSError if it is closed. ValueError for what a transport of pipes is not for.
    */
   pipeKind?(fd: number): PipeKind | null;
   /**

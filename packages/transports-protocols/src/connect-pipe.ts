@@ -14,8 +14,9 @@ import { type WritePipeProtocol, WritePipeTransport } from './write-pipe-transpo
  * The operation is done when `connectionMade` was called. The pipe is made non-blocking, for everybody who shares it (a terminal that is
  * stdin, stdout and stderr at once), and is the transport's from then on: it is closed after `connectionLost`.
  *
- * @param pipe - A descriptor, or an object that has one: see {@link PipeLike}. `getExtraInfo('pipe')` gives it back.
- * @throws Through the operation: ValueError for a regular file; TypeError for wrong types; the system's error for a closed descriptor;
+ * @param pipe - A descriptor, or an object that has one: see {@link PipeLike}. On Windows a `PipeHandle`, and a loop on completion ports.
+ *   `getExtraInfo('pipe')` gives it back.
+ * @throws Through the operation: ValueError for a regular file; TypeError for wrong types; NotImplementedError where there are no pipes; the system's error for a closed descriptor;
  *   RuntimeError if a transport uses it already, or the loop is closed; what the factory throws (the pipe stays the caller's in all of
  *   these); CancelledError (the pipe is closed).
  *
@@ -33,7 +34,8 @@ export function connectReadPipe<P extends ReadPipeProtocol>(
 /**
  * Writes to a pipe, FIFO, socket or character device through a protocol. asyncio: `loop.connect_write_pipe`.
  *
- * A reader that goes away is noticed at once, except behind a character device. Else as {@link connectReadPipe}.
+ * A reader that goes away is noticed at once, except behind a character device, and on Windows unless the pipe is duplex: there the next write
+ * finds out. Else as {@link connectReadPipe}.
  *
  * @example
  * const [transport] = await connectWritePipe(loop, () => ({}), 1);
@@ -63,6 +65,8 @@ function* connect<T extends { close(): void }, P>(
   if (typeof loop.backend.openPipe !== 'function') {
     throw new NotImplementedError(`${method}() needs a backend with pipes`);
   }
+  const { noPipes } = loop.backend;
+  if (noPipes !== undefined) throw new NotImplementedError(`${method}: ${noPipes}`);
   const protocol = factory();
   const waiter = loop.createFuture<void>();
   const transport = new Transport(loop, pipe, protocol, waiter);

@@ -146,8 +146,10 @@ export class WritePipeTransport extends FlowControlledTransport implements Strea
   /** Internal: never called, nothing is read. */
   onData(): void {}
 
-  /** Internal: never called, nothing is read. */
-  onError(): void {}
+  /** Internal: what the channel had taken could not be written. */
+  onError(error: Error): void {
+    this.writeFailed(error);
+  }
 
   /** Internal: never called, nothing is read. */
   getBuffer(): null {

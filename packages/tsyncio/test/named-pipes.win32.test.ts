@@ -1,5 +1,5 @@
 import { leakAudit } from '@tsyncio/test-support';
-import { ProactorEventLoop, Protocol, type Transport } from 'tsyncio';
+import { PipeHandle, ProactorEventLoop, Protocol, type Transport } from 'tsyncio';
 
 leakAudit();
 
@@ -35,6 +35,32 @@ onWindows('IOCP-17, IOCP-18 the methods of a ProactorEventLoop', async () => {
       transport.close();
       expect(await lost).toBeNull();
       server.close();
+    });
+  } finally {
+    loop.close();
+  }
+});
+
+onWindows('PIPE-01, PIPE-02 the ends of a pair as transports', async () => {
+  const loop = new ProactorEventLoop();
+  try {
+    await loop.runUntilComplete(async () => {
+      const [reader, writer] = PipeHandle.pair();
+      const heard = loop.createFuture<string>();
+      const lost = loop.createFuture<unknown>();
+      await loop.connectReadPipe(
+        () => ({
+          dataReceived: (data: Buffer) => heard.setResult(data.toString()),
+          connectionLost: (error: unknown) => lost.setResult(error),
+        }),
+        reader,
+      );
+      const [transport] = await loop.connectWritePipe(() => ({}), writer);
+      transport.write(Buffer.from('hello'));
+      expect(await heard).toBe('hello');
+      transport.writeEof();
+      expect(await lost).toBeNull();
+      expect([reader.handle, writer.handle]).toEqual([null, null]);
     });
   } finally {
     loop.close();

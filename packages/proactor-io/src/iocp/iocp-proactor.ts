@@ -1,4 +1,4 @@
-import { type HandleOwner, NodeHost, NotImplementedError, osError, type OSError, RuntimeError } from '@tsyncio/core';
+import { type HandleOwner, NodeHost, osError, type OSError, RuntimeError, ValueError } from '@tsyncio/core';
 import {
   type Acceptor,
   type DatagramChannel,
@@ -6,7 +6,10 @@ import {
   type NamedPipeIo,
   type OwnedDescriptor,
   PipeHandle,
+  type PipeKind,
   type Socket,
+  SO_TYPE,
+  SOL_SOCKET,
   type StreamChannel,
   type StreamSink,
 } from '@tsyncio/socket';
@@ -19,6 +22,7 @@ import { NamedPipeChannel } from './named-pipe-channel.js';
 import { PortQueue } from './port-queue.js';
 import { DATAGRAM_SIZE, RECEIVE_SIZE, ReceiveMemory } from './receive-memory.js';
 import { IocpStreamChannel } from './stream-channel.js';
+import { WrittenPipeChannel } from './written-pipe-channel.js';
 
 /**
  * I/O completion ports of Windows as the backend of a loop. asyncio: `IocpProactor`.
@@ -68,8 +72,32 @@ export class IocpProactor extends CompletionProactor<PortQueue> implements Named
     return this.opened(new IocpDatagramChannel(this, socket, sink, loop));
   }
 
-  openPipe(_pipe: OwnedDescriptor, _end: 'read' | 'write', _sink: StreamSink, _loop: HandleOwner): StreamChannel {
-    throw new NotImplementedError('loops on completion ports have no pipes of POSIX');
+  /** Of a handle. */
+  pipeKind(handle: number): PipeKind {
+    const isPipe = namedPipes.isPipe(handle);
+    if (isPipe < 0) throw systemError(isPipe, 'GetFileType');
+    // The type of a handle of a socket is that of a pipe.
+    const isSocket = typeof this.calls.getOption(handle, SOL_SOCKET, SO_TYPE) !== 'number';
+    if (isPipe === 1 && !isSocket) return 'fifo';
+    throw new ValueError(
+      'pipe transports of Windows are for overlapped pipes only, not for sockets, files and consoles',
+    );
+  }
+
+  openPipe(pipe: OwnedDescriptor, end: 'read' | 'write', sink: StreamSink, loop: HandleOwner): StreamChannel {
+    this.checkOpen();
+    const handle = pipe.fileno();
+    this.checkUnused(handle);
+    const failed = this.queue.attachPipe(handle);
+    if (failed === -E.EINVAL) {
+      throw osError({
+        code: 'EINVAL',
+        syscall: 'CreateIoCompletionPort',
+        message: 'CreateIoCompletionPort EINVAL: the pipe is not overlapped, or belongs to another loop',
+      });
+    }
+    if (failed < 0) throw systemError(failed, 'CreateIoCompletionPort');
+    return this.opened(new (end === 'read' ? NamedPipeChannel : WrittenPipeChannel)(this, pipe, sink, loop));
   }
 
   createPipeInstance(address: string, first: boolean): PipeHandle {

@@ -1,5 +1,5 @@
 import { type HandleOwner, osError, type OSError } from '@tsyncio/core';
-import type { PipeHandle, StreamChannel, StreamSink } from '@tsyncio/socket';
+import type { OwnedDescriptor, StreamChannel, StreamSink } from '@tsyncio/socket';
 import { E, systemError } from '@tsyncio/socket/native';
 
 import { CompletionChannel } from '../channel.js';
@@ -11,7 +11,7 @@ import { RECEIVE_SIZE, type ReceiveBuffer } from './receive-memory.js';
 /** Nothing has ended the stream. */
 const OPEN = 1;
 
-/** One end of a named pipe. A read is pending while the channel reads; one write at a time is, out of memory of its own. */
+/** One end of a pipe. A read is pending while the channel reads; one write at a time is, out of memory of its own. */
 export class NamedPipeChannel extends CompletionChannel<IocpProactor> implements StreamChannel {
   /** Of the pending read. */
   private buffer: ReceiveBuffer | null = null;
@@ -26,7 +26,7 @@ export class NamedPipeChannel extends CompletionChannel<IocpProactor> implements
 
   constructor(
     io: IocpProactor,
-    pipe: PipeHandle,
+    pipe: OwnedDescriptor,
     private readonly sink: StreamSink,
     loop: HandleOwner,
   ) {
@@ -102,16 +102,26 @@ export class NamedPipeChannel extends CompletionChannel<IocpProactor> implements
     const buffer = this.buffer!;
     this.buffer = null;
     if (this.fd >= 0) {
-      if (result > 0) this.arrived = io.keep(buffer.bytes, result);
+      if (result > 0) this.arrival(buffer.bytes, result);
       // An empty message is no end: that is an error here.
       else if (result === -E.EPIPE) this.ending = 0;
-      else if (result < 0 && result !== -E.ECANCELED) this.ending = result;
+      else if (result < 0 && result !== -E.ECANCELED) this.readFailed(result);
       if (this.wanted) {
         if (this.arrived !== null || this.ending !== OPEN) this.isDue(READ, this);
         else io.queue.touch(this);
       }
     }
     io.received.give(buffer);
+  }
+
+  /** Of `length` bytes. */
+  protected arrival(bytes: Buffer, length: number): void {
+    this.arrived = this.io.keep(bytes, length);
+  }
+
+  /** With a negated error number. */
+  protected readFailed(result: number): void {
+    this.ending = result;
   }
 
   protected override receive(): unknown {
