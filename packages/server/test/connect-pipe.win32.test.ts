@@ -333,6 +333,7 @@ onWindows('PIPE-27 IOCP-23 a selector of Windows has no pipes', async () => {
 });
 
 test('pairs of pipes are of Windows, and named so that nobody else finds them', () => {
+  expect(() => PipeHandle.pair({ duplex: 1 as never })).toThrow(/duplex must be a boolean/);
   if (process.platform !== 'win32') {
     expect(() => PipeHandle.pair()).toThrow(NotImplementedError);
     return;

@@ -1,4 +1,4 @@
-import { NodeHost, NotImplementedError, osError, ValueError } from '@tsyncio/core';
+import { NodeHost, NotImplementedError, osError, repr, ValueError } from '@tsyncio/core';
 
 import { systemError } from './native/errno.js';
 import { namedPipes } from './native/win32/pipe-calls.js';
@@ -25,7 +25,7 @@ export class PipeHandle {
    *
    * @param options - `duplex` (default false): in both directions. A transport that writes to such an end notices at once when the other is
    *   closed; else with its next write.
-   * @throws NotImplementedError on other systems; OSError.
+   * @throws TypeError for a wrong option; NotImplementedError on other systems; OSError.
    *
    * @example
    * const [reader, writer] = PipeHandle.pair();
@@ -35,6 +35,7 @@ export class PipeHandle {
     reader: PipeHandle,
     writer: PipeHandle,
   ] {
+    if (typeof duplex !== 'boolean') throw new TypeError(`pair: duplex must be a boolean, got ${repr(duplex)}`);
     if (process.platform !== 'win32') throw new NotImplementedError('PipeHandle is of Windows');
     const { randomUUID } = process.getBuiltinModule('node:crypto');
     const name = `\\\\.\\pipe\\tsyncio-${process.pid}-${randomUUID()}`;
