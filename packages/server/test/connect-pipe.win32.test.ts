@@ -331,14 +331,3 @@ onWindows('PIPE-27 IOCP-23 a selector of Windows has no pipes', async () => {
   w.close();
   loop.close();
 });
-
-test('pairs of pipes are of Windows, and named so that nobody else finds them', () => {
-  expect(() => PipeHandle.pair({ duplex: 1 as never })).toThrow(/duplex must be a boolean/);
-  if (process.platform !== 'win32') {
-    expect(() => PipeHandle.pair()).toThrow(NotImplementedError);
-    return;
-  }
-  const pairs = Array.from({ length: 20 }, () => PipeHandle.pair());
-  expect(new Set(pairs.flat().map(({ handle }) => handle)).size).toBe(40);
-  for (const end of pairs.flat()) end.close();
-});
