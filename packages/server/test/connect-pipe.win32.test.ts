@@ -4,9 +4,10 @@ import { sleep, TaskLoop } from '@tsyncio/futures-tasks';
 import { IocpProactor } from '@tsyncio/proactor-io';
 import { SelectorIo } from '@tsyncio/selector-io';
 import { PipeHandle, socketpair } from '@tsyncio/socket';
-import { leakAudit, recordExceptions } from '@tsyncio/test-support';
+import { leakAudit } from '@tsyncio/test-support';
 import { failure } from '@tsyncio/test-support/loops/failure';
 import { PipeRecorder } from '@tsyncio/test-support/loops/pipes';
+import { inPortLoop, type World } from '@tsyncio/test-support/loops/world';
 import {
   connectReadPipe,
   connectWritePipe,
@@ -26,23 +27,7 @@ type Connect = (
 ) => PromiseLike<unknown>;
 const methods: readonly Connect[] = [connectReadPipe, connectWritePipe];
 
-interface World {
-  readonly loop: TaskLoop<IocpProactor>;
-  readonly reports: ReturnType<typeof recordExceptions>;
-}
-
-function inLoop(body: (world: World) => Promise<void>): () => Promise<void> {
-  return async () => {
-    const loop = new TaskLoop({ backend: new IocpProactor() });
-    const reports = recordExceptions(loop);
-    try {
-      await loop.runUntilComplete(() => body({ loop, reports }));
-    } finally {
-      loop.close();
-    }
-    expect(reports).toEqual([]);
-  };
-}
+type PortWorld = World<IocpProactor>;
 
 interface Ends {
   readonly ends: [reader: PipeHandle, writer: PipeHandle];
@@ -53,16 +38,25 @@ interface Ends {
 }
 
 /** A transport on each end of a new pipe. */
-async function pipe({ loop }: Pick<World, 'loop'>, options?: { duplex: boolean }): Promise<Ends> {
+async function pipe({ loop }: Pick<PortWorld, 'loop'>, options?: { duplex: boolean }): Promise<Ends> {
   const ends = PipeHandle.pair(options);
   const [reading, reader] = await connectReadPipe(loop, () => new PipeRecorder(loop), ends[0]);
   const [writing, writer] = await connectWritePipe(loop, () => new PipeRecorder(loop), ends[1]);
   return { ends, reading, reader, writing, writer };
 }
 
+/** The reader goes away while much is still to be written. */
+async function loseWhatIsBuffered({ reading, writing, writer }: Ends): Promise<void> {
+  reading.pauseReading();
+  writing.write(Buffer.alloc(1_000_000));
+  reading.close();
+  await writer.lost;
+  expect(writer.error).toBeInstanceOf(BrokenPipeError);
+}
+
 onWindows(
   'PIPE-01 PIPE-02 PIPE-05 what is written to one end of a pipe is read from the other, and then there is its end',
-  inLoop(async (world) => {
+  inPortLoop(async (world) => {
     const { ends, reading, reader, writing, writer } = await pipe(world);
     expect([reading.getExtraInfo('pipe'), writing.getExtraInfo('pipe')]).toEqual(ends);
     expect([reader.transport, writer.transport]).toEqual([reading, writing]);
@@ -82,7 +76,7 @@ onWindows(
 
 onWindows(
   'PIPE-13 PIPE-15 eight million bytes to a slow reader: the writer is paused, and all of it comes before the end',
-  inLoop(async (world) => {
+  inPortLoop(async (world) => {
     const { reading, reader, writing, writer } = await pipe(world);
     reading.pauseReading();
     const data = Buffer.alloc(8_000_000, 'abcdefghijk');
@@ -105,7 +99,7 @@ onWindows(
 
 onWindows(
   'a protocol with memory of its own gets a pipe in pieces',
-  inLoop(async (world) => {
+  inPortLoop(async (world) => {
     const [r, w] = PipeHandle.pair();
     const memory = Buffer.alloc(7);
     const lost = world.loop.createFuture<void>();
@@ -126,23 +120,18 @@ onWindows(
 
 onWindows(
   'PIPE-17 PROACTOR-19 the reader of a duplex pipe goes away: the writer learns it at once, and what is buffered is lost with EPIPE',
-  inLoop(async (world) => {
+  inPortLoop(async (world) => {
     const idle = await pipe(world, { duplex: true });
     idle.reading.close();
     await idle.writer.lost;
     expect([idle.writer.error, idle.reader.error]).toEqual([null, null]);
-    const busy = await pipe(world, { duplex: true });
-    busy.reading.pauseReading();
-    busy.writing.write(Buffer.alloc(1_000_000));
-    busy.reading.close();
-    await busy.writer.lost;
-    expect(busy.writer.error).toBeInstanceOf(BrokenPipeError);
+    await loseWhatIsBuffered(await pipe(world, { duplex: true }));
   }),
 );
 
 onWindows(
   'PIPE-18 the reader of a simple pipe goes away: the next write finds out, or the one that has begun',
-  inLoop(async (world) => {
+  inPortLoop(async (world) => {
     const idle = await pipe(world);
     idle.reading.close();
     await idle.reader.lost;
@@ -150,18 +139,13 @@ onWindows(
     idle.writing.write(Buffer.from('x'));
     await idle.writer.lost;
     expect(idle.writer.error).toBeInstanceOf(BrokenPipeError);
-    const busy = await pipe(world);
-    busy.reading.pauseReading();
-    busy.writing.write(Buffer.alloc(1_000_000));
-    busy.reading.close();
-    await busy.writer.lost;
-    expect(busy.writer.error).toBeInstanceOf(BrokenPipeError);
+    await loseWhatIsBuffered(await pipe(world));
   }),
 );
 
 onWindows(
   'what comes from the other end of a duplex pipe goes nowhere, and the writer goes on',
-  inLoop(async ({ loop }) => {
+  inPortLoop(async ({ loop }) => {
     const [r, w] = PipeHandle.pair({ duplex: true });
     const [other] = await connectWritePipe(loop, () => ({}), r);
     const [writing, writer] = await connectWritePipe(loop, () => new PipeRecorder(loop), w);
@@ -177,7 +161,7 @@ onWindows(
 
 onWindows(
   'PIPE-20 abort gives up what is buffered; close of a paused reader needs no end',
-  inLoop(async (world) => {
+  inPortLoop(async (world) => {
     const { reading, reader, writing, writer } = await pipe(world);
     reading.pauseReading();
     writing.write(Buffer.alloc(1_000_000));
@@ -193,7 +177,7 @@ onWindows(
 
 onWindows(
   'closed in its own callback',
-  inLoop(async ({ loop }) => {
+  inPortLoop(async ({ loop }) => {
     const [r, w] = PipeHandle.pair();
     const recorder = new (class extends PipeRecorder {
       override dataReceived(data: Buffer): unknown {
@@ -212,7 +196,7 @@ onWindows(
 
 onWindows(
   "wrong pipes are told at once, and stay the caller's",
-  inLoop(async ({ loop }) => {
+  inPortLoop(async ({ loop }) => {
     const factory = (): object => ({});
     for (const method of methods) {
       expect(await failure(method(loop, factory, 3))).toMatchObject({
@@ -252,8 +236,8 @@ onWindows(
 
 onWindows('a pipe belongs to one loop for its life', async () => {
   const [first, second] = [0, 1].map(() => new TaskLoop({ backend: new IocpProactor() })) as [
-    World['loop'],
-    World['loop'],
+    PortWorld['loop'],
+    PortWorld['loop'],
   ];
   const [r, w] = PipeHandle.pair();
   const [transport] = await first.runUntilComplete(async () => connectReadPipe(first, () => ({}), r));
@@ -271,7 +255,7 @@ onWindows('a pipe belongs to one loop for its life', async () => {
 
 onWindows(
   'cancelled before connectionMade: the pipe is closed',
-  inLoop(async ({ loop }) => {
+  inPortLoop(async ({ loop }) => {
     for (const which of [0, 1] as const) {
       const method = methods[which]!;
       const ends = PipeHandle.pair();
@@ -304,7 +288,7 @@ onWindows('a loop that is closed with pipes open; a closed loop', async () => {
 
 onWindows(
   'a socket is no pipe, and stays open',
-  inLoop(async ({ loop }) => {
+  inPortLoop(async ({ loop }) => {
     const [a, b] = socketpair();
     for (const method of methods) {
       const error = await failure(method(loop, () => ({}), a));

@@ -1,24 +1,12 @@
-import { type Future, sleep, TaskLoop } from '@tsyncio/futures-tasks';
-import { IocpProactor } from '@tsyncio/proactor-io';
+import { type Future, sleep, type TaskLoop } from '@tsyncio/futures-tasks';
+import type { IocpProactor } from '@tsyncio/proactor-io';
 import { type Address, AF_INET, AF_INET6, SOCK_DGRAM, Socket, sockRecvfrom } from '@tsyncio/socket';
 import { CompletionPort, systemError } from '@tsyncio/socket/native';
-import { leakAudit, recordExceptions } from '@tsyncio/test-support';
+import { leakAudit } from '@tsyncio/test-support';
+import { inPortLoop } from '@tsyncio/test-support/loops/world';
 import { createDatagramEndpoint, type DatagramTransport } from '@tsyncio/transports-protocols';
 
 leakAudit();
-
-function inLoop(body: (loop: TaskLoop<IocpProactor>) => Promise<void>): () => Promise<void> {
-  return async () => {
-    const loop = new TaskLoop({ backend: new IocpProactor() });
-    const reports = recordExceptions(loop);
-    try {
-      await loop.runUntilComplete(() => body(loop));
-    } finally {
-      loop.close();
-    }
-    expect(reports).toEqual([]);
-  };
-}
 
 /** Keeps what comes until there is so much of it. */
 class Mailbox {
@@ -58,7 +46,7 @@ describe.each([
 ])('over %s', (_name, family, host) => {
   test(
     'PROACTOR-20 datagrams of all sizes arrive whole, in order, with their sender',
-    inLoop(async (loop) => {
+    inPortLoop(async ({ loop }) => {
       const sizes = [0, 1, 2, 100, 1472, 16_384, 16_385, 65_000, 0, 7];
       const rounds = 60;
       const mailbox = new Mailbox(loop, rounds * sizes.length);
@@ -87,7 +75,7 @@ describe.each([
 
 test(
   'an async receiver gets one after the other',
-  inLoop(async (loop) => {
+  inPortLoop(async ({ loop }) => {
     const events: string[] = [];
     const mailbox = new Mailbox(loop, 5);
     const receive = mailbox.datagramReceived.bind(mailbox);
@@ -111,7 +99,7 @@ test(
 
 test(
   'closed by its receiver: what waits is not handed out, and nothing stays pending',
-  inLoop(async (loop) => {
+  inPortLoop(async ({ loop }) => {
     const sender = udp(AF_INET, '127.0.0.1');
     for (let round = 0; round < 200; round++) {
       const mailbox = new Mailbox(loop, -1);
@@ -131,7 +119,7 @@ test(
 
 test(
   'aborted while its receive is pending, a thousand times',
-  inLoop(async (loop) => {
+  inPortLoop(async ({ loop }) => {
     for (let round = 0; round < 1000; round++) {
       const mailbox = new Mailbox(loop, -1);
       const [transport] = await createDatagramEndpoint(loop, () => mailbox, { localAddr: ['127.0.0.1', 0] });
@@ -144,7 +132,7 @@ test(
 
 test(
   'sockets that this port may not receive from: not bound yet, or of another port',
-  inLoop(async (loop) => {
+  inPortLoop(async ({ loop }) => {
     const peer = udp(AF_INET, '127.0.0.1');
     const other = new CompletionPort(systemError, 8);
     const taken = udp(AF_INET, '127.0.0.1');

@@ -7,34 +7,24 @@ import { IocpProactor } from '@tsyncio/proactor-io';
 import { SelectorIo } from '@tsyncio/selector-io';
 import { type PipeServer, startServingPipe } from '@tsyncio/server';
 import { PipeHandle } from '@tsyncio/socket';
-import { leakAudit, recordExceptions } from '@tsyncio/test-support';
+import { leakAudit } from '@tsyncio/test-support';
 import { failure } from '@tsyncio/test-support/loops/failure';
+import { inPortLoop, type World as PortWorld } from '@tsyncio/test-support/loops/world';
 import { createPipeConnection, type Transport } from '@tsyncio/transports-protocols';
 
 leakAudit();
 
 const onWindows = process.platform === 'win32' ? test : test.skip;
 
-interface World {
-  readonly loop: TaskLoop<IocpProactor>;
-  readonly reports: ReturnType<typeof recordExceptions>;
+interface World extends PortWorld<IocpProactor> {
   readonly address: string;
 }
 
 let made = 0;
+const newAddress = (): string => `\\\\.\\pipe\\tsyncio-test-${process.pid}-${made++}`;
 
 function inLoop(body: (world: World) => Promise<void>): () => Promise<void> {
-  return async () => {
-    const loop = new TaskLoop({ backend: new IocpProactor() });
-    const reports = recordExceptions(loop);
-    const address = `\\\\.\\pipe\\tsyncio-test-${process.pid}-${made++}`;
-    try {
-      await loop.runUntilComplete(() => body({ loop, reports, address }));
-    } finally {
-      loop.close();
-    }
-    expect(reports).toEqual([]);
-  };
+  return inPortLoop((world) => body({ ...world, address: newAddress() }));
 }
 
 /** Sends back what comes. */
@@ -318,7 +308,7 @@ onWindows(
 
 onWindows('wrong arguments, a call from a callback, and a closed loop', async () => {
   const loop = new TaskLoop({ backend: new IocpProactor() });
-  const address = `\\\\.\\pipe\\tsyncio-test-${process.pid}-${made++}`;
+  const address = newAddress();
   await loop.runUntilComplete(async () => {
     for (const call of [createPipeConnection, startServingPipe]) {
       expect(await failure(call(loop, {} as never, address))).toBeInstanceOf(TypeError);

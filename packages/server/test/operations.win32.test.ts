@@ -1,6 +1,5 @@
 import { ConnectionResetError } from '@tsyncio/core';
-import { sleep, TaskLoop } from '@tsyncio/futures-tasks';
-import { IocpProactor } from '@tsyncio/proactor-io';
+import { sleep } from '@tsyncio/futures-tasks';
 import { createServer } from '@tsyncio/server';
 import {
   AF_INET,
@@ -13,23 +12,11 @@ import {
   sockRecv,
   sockSendall,
 } from '@tsyncio/socket';
-import { leakAudit, recordExceptions } from '@tsyncio/test-support';
+import { leakAudit } from '@tsyncio/test-support';
 import { failure } from '@tsyncio/test-support/loops/failure';
+import { inPortLoop } from '@tsyncio/test-support/loops/world';
 
 leakAudit();
-
-function inLoop(body: (loop: TaskLoop<IocpProactor>) => Promise<void>): () => Promise<void> {
-  return async () => {
-    const loop = new TaskLoop({ backend: new IocpProactor() });
-    const reports = recordExceptions(loop);
-    try {
-      await loop.runUntilComplete(() => body(loop));
-    } finally {
-      loop.close();
-    }
-    expect(reports).toEqual([]);
-  };
-}
 
 const nonblocking = (family = AF_INET, type = SOCK_STREAM): Socket =>
   new Socket(family, type, 0, { nonblocking: true });
@@ -43,7 +30,7 @@ function listening(): Socket {
 
 test(
   'IOCP-09 an accepted socket knows its names, does not block, and works',
-  inLoop(async (loop) => {
+  inPortLoop(async ({ loop }) => {
     using listener = listening();
     using client = nonblocking();
     const accepting = sockAccept(loop, listener);
@@ -60,7 +47,7 @@ test(
 
 test(
   'IOCP-09 an accept that is cancelled takes nobody: who connects then is the next one’s',
-  inLoop(async (loop) => {
+  inPortLoop(async ({ loop }) => {
     using listener = listening();
     const cancelled = sockAccept(loop, listener);
     await sleep(0.01);
@@ -78,7 +65,7 @@ test.each([
   ['that was not bound gets a name', false],
   ['that was bound keeps its name', true],
 ])('IOCP-10 a stream socket %s, and both names are known', (_title, bound) =>
-  inLoop(async (loop) => {
+  inPortLoop(async ({ loop }) => {
     using listener = listening();
     using client = nonblocking();
     if (bound) client.bind(['127.0.0.1', 0]);
@@ -94,7 +81,7 @@ test.each([
 
 test(
   'IOCP-10 a datagram socket is connected at once, of either family',
-  inLoop(async (loop) => {
+  inPortLoop(async ({ loop }) => {
     for (const [family, host] of [
       [AF_INET, '127.0.0.1'],
       [AF_INET6, '::1'],
@@ -114,7 +101,7 @@ test(
 
 test(
   'IOCP-12 a server that is closed in the iteration in which a client arrives gives it to nobody',
-  inLoop(async (loop) => {
+  inPortLoop(async ({ loop }) => {
     let made = 0;
     const server = await createServer(loop, () => ({ connectionMade: () => void made++ }), '127.0.0.1', 0);
     const address = server.sockets[0]!.getsockname();

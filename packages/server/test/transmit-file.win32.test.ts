@@ -2,12 +2,13 @@ import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeFileSync,
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { TaskLoop } from '@tsyncio/futures-tasks';
-import { IocpProactor } from '@tsyncio/proactor-io';
+import { type TaskLoop } from '@tsyncio/futures-tasks';
+import type { IocpProactor } from '@tsyncio/proactor-io';
 import { type Socket, socketpair } from '@tsyncio/socket';
 import { CompletionPort, systemError } from '@tsyncio/socket/native';
-import { leakAudit, recordExceptions } from '@tsyncio/test-support';
+import { leakAudit } from '@tsyncio/test-support';
 import { failure } from '@tsyncio/test-support/loops/failure';
+import { inPortLoop } from '@tsyncio/test-support/loops/world';
 import { sendfile, StreamTransport, type Transport } from '@tsyncio/transports-protocols';
 
 leakAudit();
@@ -31,23 +32,14 @@ class Sink {
 type Body = (loop: TaskLoop<IocpProactor>, ours: Transport, peer: Socket) => Promise<void>;
 
 function inLoop(body: Body, pair = socketpair): () => Promise<void> {
-  return async () => {
-    const loop = new TaskLoop({ backend: new IocpProactor() });
-    const reports = recordExceptions(loop);
-    try {
-      await loop.runUntilComplete(async () => {
-        const [ours, peer] = pair();
-        const waiter = loop.createFuture<void>();
-        const transport = new StreamTransport(loop, ours, {}, { waiter });
-        await waiter;
-        await body(loop, transport, peer);
-        transport.abort();
-      });
-    } finally {
-      loop.close();
-    }
-    expect(reports).toEqual([]);
-  };
+  return inPortLoop(async ({ loop }) => {
+    const [ours, peer] = pair();
+    const waiter = loop.createFuture<void>();
+    const transport = new StreamTransport(loop, ours, {}, { waiter });
+    await waiter;
+    await body(loop, transport, peer);
+    transport.abort();
+  });
 }
 
 /** What arrives at the other end, once it is so much. */

@@ -1,6 +1,6 @@
-import { NodeHost, NotImplementedError, osError, repr, ValueError } from '@tsyncio/core';
+import { NodeHost, NotImplementedError, repr, ValueError } from '@tsyncio/core';
 
-import { systemError } from './native/errno.js';
+import { pathError } from './native/errno.js';
 import { namedPipes } from './native/win32/pipe-calls.js';
 
 const host = new NodeHost();
@@ -41,7 +41,7 @@ export class PipeHandle {
     const name = `\\\\.\\pipe\\tsyncio-${process.pid}-${randomUUID()}`;
     const reader = new PipeHandle(made(namedPipes.createReader(name, duplex), 'CreateNamedPipe', name));
     try {
-      return [reader, new PipeHandle(made(namedPipes.openWriter(name, duplex), 'CreateFile', name))];
+      return [reader, new PipeHandle(made(namedPipes.open(name, duplex), 'CreateFile', name))];
     } catch (error) {
       reader.close();
       throw error;
@@ -79,7 +79,6 @@ export class PipeHandle {
 
 /** @throws OSError with `path` for a negated error number. */
 function made(pipe: number, syscall: string, path: string): number {
-  if (pipe >= 0) return pipe;
-  const { code, errno } = systemError(pipe, syscall);
-  throw osError({ code, errno, syscall, path });
+  if (pipe < 0) throw pathError(pipe, syscall, path);
+  return pipe;
 }

@@ -1,7 +1,7 @@
 import { accessSync, constants, statSync } from 'node:fs';
 
-import { osError, type OSError } from '@tsyncio/core';
-import { E, systemError } from '@tsyncio/socket/native';
+import type { OSError } from '@tsyncio/core';
+import { E, pathError, systemError } from '@tsyncio/socket/native';
 
 import type { LaunchPlan } from './launch-plan.js';
 
@@ -28,21 +28,17 @@ export function isAboutFiles(negated: number): boolean {
 /** The error of a spawn, with the path that is to blame: the folder, if the child could not go there, or else the program. */
 export function launchError(negated: number, { cwd, file }: LaunchPlan): OSError {
   if (!isAboutFiles(negated)) return systemError(negated, 'spawn');
-  return (cwd === null ? null : folderError(cwd)) ?? pathError(systemError(negated, 'spawn'), file);
+  return (cwd === null ? null : folderError(cwd)) ?? pathError(negated, 'spawn', file.toString());
 }
 
 /** What keeps a process out of a folder; null: nothing does. */
 function folderError(folder: Buffer): OSError | null {
   try {
-    if (!statSync(folder).isDirectory()) return pathError(systemError(-E.ENOTDIR, 'chdir'), folder);
+    if (!statSync(folder).isDirectory()) return pathError(-E.ENOTDIR, 'chdir', folder.toString());
     accessSync(folder, constants.X_OK);
     return null;
   } catch (error) {
     const { errno } = error as NodeJS.ErrnoException;
-    return pathError(systemError(errno!, 'chdir'), folder);
+    return pathError(errno!, 'chdir', folder.toString());
   }
-}
-
-function pathError({ code, errno, syscall }: OSError, path: Buffer): OSError {
-  return osError({ code, errno, syscall, path: path.toString() });
 }

@@ -16,9 +16,9 @@ import { type WritePipeProtocol, WritePipeTransport } from './write-pipe-transpo
  *
  * @param pipe - A descriptor, or an object that has one: see {@link PipeLike}. On Windows a `PipeHandle`, and a loop on completion ports.
  *   `getExtraInfo('pipe')` gives it back.
- * @throws Through the operation: ValueError for a regular file; TypeError for wrong types; NotImplementedError where there are no pipes; the system's error for a closed descriptor;
- *   RuntimeError if a transport uses it already, or the loop is closed; what the factory throws (the pipe stays the caller's in all of
- *   these); CancelledError (the pipe is closed).
+ * @throws Through the operation: ValueError for a regular file; TypeError for wrong types; NotImplementedError where there are no pipes; the
+ *   system's error for a closed descriptor; RuntimeError if a transport uses it already, or the loop is closed; what the factory throws (the
+ *   pipe stays the caller's in all of these); CancelledError (the pipe is closed).
  *
  * @example
  * const [transport] = await connectReadPipe(loop, () => new Lines(), openSync('/run/fifo', O_RDONLY | O_NONBLOCK));

@@ -13,7 +13,7 @@ import {
   type StreamChannel,
   type StreamSink,
 } from '@tsyncio/socket';
-import { BlockPool, E, namedPipes, systemError } from '@tsyncio/socket/native';
+import { BlockPool, E, namedPipes, pathError, systemError } from '@tsyncio/socket/native';
 
 import { CompletionProactor } from '../completion-proactor.js';
 import { AcceptPipe } from './accept-pipe.js';
@@ -121,11 +121,11 @@ export class IocpProactor extends CompletionProactor<PortQueue> implements Named
   }
 
   private pipeOf(pipe: number, syscall: string, address: string): PipeHandle {
-    if (pipe < 0) throw pipeError(pipe, syscall, address);
+    if (pipe < 0) throw pathError(pipe, syscall, address);
     const failed = this.queue.attachPipe(pipe);
     if (failed >= 0) return new PipeHandle(pipe);
     namedPipes.close(pipe);
-    throw pipeError(failed, 'CreateIoCompletionPort', address);
+    throw pathError(failed, 'CreateIoCompletionPort', address);
   }
 
   protected releaseMemory(): void {
@@ -140,9 +140,4 @@ export class IocpProactor extends CompletionProactor<PortQueue> implements Named
     from.copy(piece, 0, 0, length);
     return piece;
   }
-}
-
-function pipeError(negated: number, syscall: string, path: string): OSError {
-  const { code, errno } = systemError(negated, syscall);
-  return osError({ code, errno, syscall, path });
 }

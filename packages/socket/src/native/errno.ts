@@ -41,6 +41,11 @@ export function systemError(negated: number, syscall: string, address?: Address)
   return osError({ ...fields, address: address[0], port: address[1] });
 }
 
+/** As {@link systemError}, for a call about what has a name in the file system: `path` is a field, and in the text. */
+export function pathError(negated: number, syscall: string, path: string): OSError {
+  return osError({ code: errorName(-negated), errno: negated, syscall, path });
+}
+
 /** What a call on a closed socket throws: EBADF, as the kernel would, without asking it about a number that may be someone else's. */
 export function closedError(syscall: string): OSError {
   return osError({ code: 'EBADF', errno: -E.EBADF, syscall, message: `${syscall} EBADF: the socket is closed` });

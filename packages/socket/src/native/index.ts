@@ -16,7 +16,7 @@ export {
 } from './bsd/kqueue.js';
 export { datagramBatch, type DatagramBatch } from './datagram-batch.js';
 export { DescriptorPoll, type PollInterest } from './descriptor-poll.js';
-export { E, systemError } from './errno.js';
+export { E, pathError, systemError } from './errno.js';
 export { addressOf } from './koffi.js';
 export { EPOLLET, EPOLLIN, EPOLLOUT } from './linux/abi.js';
 export { Epoll } from './linux/epoll.js';

@@ -1,4 +1,4 @@
-import type { Clock, ExceptionContext } from '@tsyncio/core';
+import type { Clock, ExceptionContext, IoBackend } from '@tsyncio/core';
 import { sleep, TaskLoop } from '@tsyncio/futures-tasks';
 import { IocpProactor, IoUringProactor, probeIoUring } from '@tsyncio/proactor-io';
 import { EpollSelector, PollSelector, type Selector, SelectorIo, SelectSelector } from '@tsyncio/selector-io';
@@ -18,8 +18,8 @@ import {
 import { recordExceptions } from '../index.js';
 
 /** A loop for one test, and what it reported. */
-export interface World {
-  readonly loop: TaskLoop<SelectorIo>;
+export interface World<B extends IoBackend = SelectorIo> {
+  readonly loop: TaskLoop<B>;
   /** Calls of the exception handler. A test takes those it expects (`reports.splice(0)`); others fail it. */
   readonly reports: ExceptionContext[];
 }
@@ -31,6 +31,18 @@ export type MakeLoop = (options?: { clock?: Clock }) => TaskLoop<SelectorIo>;
 export function inLoop(
   body: (world: World) => Promise<void>,
   make: MakeLoop = () => new TaskLoop({ backend: new SelectorIo() }),
+): () => Promise<void> {
+  return inLoopOf(make, body);
+}
+
+/** The same on a loop on completion ports. */
+export function inPortLoop(body: (world: World<IocpProactor>) => Promise<void>): () => Promise<void> {
+  return inLoopOf(() => new TaskLoop({ backend: new IocpProactor() }), body);
+}
+
+function inLoopOf<B extends IoBackend>(
+  make: () => TaskLoop<B>,
+  body: (world: World<B>) => Promise<void>,
 ): () => Promise<void> {
   return async () => {
     const loop = make();

@@ -57,10 +57,11 @@ export const namedPipes = {
     const flags = PIPE_ACCESS_DUPLEX | FILE_FLAG_OVERLAPPED | (first ? FILE_FLAG_FIRST_PIPE_INSTANCE : 0);
     return made(calls.create(name, flags, MESSAGE_MODE, UNLIMITED_INSTANCES, SIZE, SIZE, 0, 0));
   },
-  /** The end of a client: `ENOENT` if there is no server, `EBUSY` while no instance is free. */
-  open(name: string): number {
+  /** The end of a client: `ENOENT` if there is no server, `EBUSY` while no instance is free. It can be written, and read if it is duplex. */
+  open(name: string, duplex = true): number {
     calls ??= declare();
-    return made(calls.open(name, GENERIC_READ_WRITE, 0, 0, OPEN_EXISTING, FILE_FLAG_OVERLAPPED, 0));
+    const access = duplex ? GENERIC_READ_WRITE : GENERIC_WRITE;
+    return made(calls.open(name, access, 0, 0, OPEN_EXISTING, FILE_FLAG_OVERLAPPED, 0));
   },
   /** The only instance of a server, for bytes; the client's end is that of the writer. */
   createReader(name: string, duplex: boolean): number {
@@ -69,12 +70,6 @@ export const namedPipes = {
     return made(
       calls.create(name, access | FILE_FLAG_OVERLAPPED | FILE_FLAG_FIRST_PIPE_INSTANCE, 0, 1, SIZE, SIZE, 0, 0),
     );
-  },
-  /** The client of {@link createReader}. */
-  openWriter(name: string, duplex: boolean): number {
-    calls ??= declare();
-    const access = duplex ? GENERIC_READ_WRITE : GENERIC_WRITE;
-    return made(calls.open(name, access, 0, 0, OPEN_EXISTING, FILE_FLAG_OVERLAPPED, 0));
   },
   /** Whether it is open on a pipe: 1 or 0, or the negated error number. (Windows takes a socket for one.) */
   isPipe(handle: number): number {
